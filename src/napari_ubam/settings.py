@@ -1,0 +1,119 @@
+"""The settings of every step: the one source for the command's options, the widget's
+form with its tooltips, the validation, and what is written beside the result.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Background = Literal["auto", "median", "none"]
+Objective = Literal["landmarks", "contrastive", "order"]
+GeneratorKind = Literal["warp", "vae"]
+Preset = Literal["quick", "standard", "thorough"]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown names are errors, values cannot change by accident."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudySettings(Settings):
+    """What holds for a whole study; changing it makes crops and models out of date."""
+
+    crop_size: int = Field(
+        128, ge=32, le=512, multiple_of=32, title="Crop size",
+        description="Side of the square that the networks see [px]. Larger keeps thin limbs, and is slower.",
+    )  # fmt: skip
+    background: Background = Field(
+        "auto", title="Background",
+        description="How the still background is found: 'median' over the recording's time, 'none' where the "
+        "region moves with the subject, 'auto' decides for each recording.",
+    )  # fmt: skip
+    mirror_to: Literal["none", "left", "right"] = Field(
+        "none", title="Mirror to",
+        description="Mirror the recordings of the other side, so that all show this side (needs the column 'side').",
+    )  # fmt: skip
+
+
+class TrainSettings(Settings):
+    """What to train, how long, and on what."""
+
+    preset: Preset = Field(
+        "standard", title="Preset",
+        description="How many steps to train. 'quick' for a first look, 'standard' at most 15 minutes on a laptop "
+        "without a GPU, 'thorough' for results to publish.",
+    )  # fmt: skip
+    minutes: float | None = Field(
+        None, gt=0, title="Stop after [min]",
+        description="Stop training after this many minutes even if the preset asks for more. Empty: no limit. "
+        "Results are repeatable only without a limit.",
+    )  # fmt: skip
+    device: str = Field(
+        "auto", title="Device",
+        description="Where to compute: 'auto' picks CUDA, then MPS, then CPU. Or name one: 'cpu', 'cuda', 'cuda:1', 'mps'.",
+    )  # fmt: skip
+    seed: int = Field(
+        0, ge=0, title="Seed", description="Same seed, same machine, same versions: same models."
+    )
+    objective: Objective = Field(
+        "landmarks", title="Posture objective",
+        description="What posture is learned from. 'landmarks': points that the network finds for itself by redrawing "
+        "one frame from another. 'contrastive': neighbouring frames attract, other frames of the same recording repel. "
+        "'order': the paper's, a clip against its shuffled copy.",
+    )  # fmt: skip
+    generator: GeneratorKind = Field(
+        "warp", title="Generator",
+        description="How a posture is drawn. 'warp' moves the pixels of the original frame and keeps its sharpness; "
+        "'vae' is the paper's, which draws a new 128-px image. With posture objectives other than 'landmarks', "
+        "'vae' is used.",
+    )  # fmt: skip
+    n_landmarks: int = Field(
+        16, ge=4, le=64, title="Landmarks",
+        description="How many points the 'landmarks' objective finds on the body.",
+    )  # fmt: skip
+
+
+class EmbedSettings(Settings):
+    """Where to compute postures and behaviours."""
+
+    device: str = TrainSettings.model_fields["device"]
+
+
+class DeviateSettings(Settings):
+    """How the reference posture of every frame is found."""
+
+    context: float = Field(
+        0.3, ge=0, le=10, title="Context [s]",
+        description="Frames are matched together with this much of the movement before and after them.",
+    )  # fmt: skip
+    n_nearest: int = Field(
+        8, ge=1, le=100, title="Nearest frames",
+        description="How many matching frames of each reference subject are averaged.",
+    )  # fmt: skip
+    smooth: float = Field(
+        0.1, ge=0, le=5, title="Smooth [s]",
+        description="Width of the smoothing of the reference posture in time (standard deviation).",
+    )  # fmt: skip
+
+
+class MagnifySettings(Settings):
+    """How far to magnify, and where to compute."""
+
+    factor: float = Field(
+        2.5, ge=-2, le=10, title="Factor",
+        description="0 shows the reference posture, 1 the recording itself, 2.5 the deviation magnified.",
+    )  # fmt: skip
+    device: str = TrainSettings.model_fields["device"]
+
+
+class CompareSettings(Settings):
+    """How groups are compared."""
+
+    n_permutations: int = Field(
+        10_000, ge=100, le=10_000_000, title="Permutations",
+        description="How often group labels are shuffled over subjects. All of them are enumerated where they are fewer.",
+    )  # fmt: skip
+    seed: int = TrainSettings.model_fields["seed"]
