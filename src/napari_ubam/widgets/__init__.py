@@ -1,0 +1,24 @@
+"""The dock widgets: each holds a form, starts a step of `napari_ubam.pipeline`, and shows its result.
+
+A widget is imported when it is first used: opening one loads neither the others nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "StudyWidget": "napari_ubam.widgets.study_widget",
+    "TrainWidget": "napari_ubam.widgets.train_widget",
+    "EmbeddingWidget": "napari_ubam.widgets.embedding_widget",
+    "MagnifyWidget": "napari_ubam.widgets.magnify_widget",
+}
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a widget on first use (PEP 562)."""
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

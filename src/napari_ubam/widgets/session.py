@@ -1,0 +1,121 @@
+"""What the widgets of one viewer share: the study that is open, its unsaved changes, and its training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_ubam.errors import StudyError
+from napari_ubam.widgets.training_process import TrainingProcess
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_ubam.study import Recording, Study
+
+_sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+
+
+class Session(QObject):
+    """The open study of one viewer.
+
+    The table of recordings may be edited before there is a folder and after; ``study`` is
+    what lies on disk, which is what the steps read.
+    """
+
+    table_changed = Signal()  # recordings or reference group
+    study_changed = Signal()  # another study, or the same one saved
+    modified_changed = Signal(bool)
+    models_changed = Signal()
+    embeddings_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.study: Study | None = None
+        self.recordings: tuple[Recording, ...] = ()
+        self.reference = ""
+        self.modified = False
+        self.training = TrainingProcess()
+
+    def edit(self, *, recordings: tuple[Recording, ...] | None = None, reference: str | None = None) -> None:
+        """Change the table; the study on disk stays as it is until `save`."""
+        if recordings is not None:
+            self.recordings = recordings
+        if reference is not None:
+            self.reference = reference
+        self._set_modified(True)
+        self.table_changed.emit()
+
+    def clear(self) -> None:
+        """Start afresh, with an empty table and no folder."""
+        self.study, self.recordings, self.reference = None, (), ""
+        self._after_load()
+
+    def open(self, folder: Path) -> None:
+        """Open the study in ``folder``.
+
+        Raises
+        ------
+        StudyError
+            If it is no study, or cannot be read.
+        """
+        from napari_ubam.study import Study
+
+        self.study = Study.open(folder)
+        self.recordings, self.reference = self.study.recordings, self.study.reference
+        self._after_load()
+
+    def save(self, folder: Path | None = None) -> None:
+        """Write the table to the study, or make the study in ``folder`` if there is none yet.
+
+        Raises
+        ------
+        StudyError
+            If something in the table is not right, or ``folder`` holds a study already.
+        """
+        from napari_ubam.study import Study
+
+        if self.study is not None:
+            study = self.study.replace(recordings=self.recordings, reference=self.reference)
+            study.save()
+        elif folder is not None:
+            study = Study.create(folder, self.recordings, self.reference)
+        else:
+            raise StudyError("The study has no folder yet: save it in the Study widget first.")
+        self.study = study
+        self.recordings, self.reference = study.recordings, study.reference
+        self._after_load()
+
+    def saved_study(self) -> Study:
+        """Give the study as the steps will read it; changes of the table are saved first.
+
+        Raises
+        ------
+        StudyError
+            If no study is open, or its table cannot be saved as it is.
+        """
+        if self.study is None:
+            raise StudyError("No study is open: make or open one in the Study widget first.")
+        if self.modified:
+            self.save()
+        return self.study
+
+    def _after_load(self) -> None:
+        self._set_modified(False)
+        self.table_changed.emit()
+        self.study_changed.emit()
+
+    def _set_modified(self, modified: bool) -> None:
+        self.modified = modified
+        self.modified_changed.emit(modified)
+
+
+def session_of(viewer: Viewer) -> Session:
+    """Give the session of a viewer; the widgets of the same viewer get the same one."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari gives plugins a proxy of its own
+    if viewer not in _sessions:
+        _sessions[viewer] = Session()
+    return _sessions[viewer]

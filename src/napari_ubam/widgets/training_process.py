@@ -1,0 +1,166 @@
+"""Training in its own process, so that the viewer never stutters and a crash is a message."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar
+
+from qtpy.QtCore import QCoreApplication, QObject, QProcess, Signal
+
+from napari_ubam.errors import Problem
+from napari_ubam.progress import Progress
+from napari_ubam.settings import TrainSettings
+
+SECONDS_TO_STOP = 10  # how long a process may take to write its checkpoint when the viewer closes
+_LINES_OF_LOG = 30
+
+
+class TrainingState(Enum):
+    """Where a training is."""
+
+    IDLE = "idle"
+    TRAINING = "training"
+    STOPPING = "stopping"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class TrainingProcess(QObject):
+    """Runs ``napari-ubam train`` and tells what it says.
+
+    The state goes from IDLE (or the end of an earlier training) to TRAINING, perhaps STOPPING,
+    and ends as DONE, STOPPED or FAILED; it never leaves TRAINING while the process runs
+    and is never left in it when the process is gone.
+    """
+
+    state_changed = Signal(object)  # TrainingState
+    progressed = Signal(object)  # Progress
+    problem_found = Signal(object)  # Problem
+
+    _running: ClassVar[set[TrainingProcess]] = set()  # keeps a process alive until it has ended by itself
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = TrainingState.IDLE
+        self.message = ""  # why it failed
+        self._end: dict[str, Any] | None = None
+        self._rest = b""
+        self._log: list[str] = []
+        self._process = QProcess()
+        self._process.readyReadStandardOutput.connect(self._on_output)
+        self._process.readyReadStandardError.connect(self._on_error_output)
+        self._process.finished.connect(self._on_finished)
+        self._process.errorOccurred.connect(self._on_process_error)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process.state() != QProcess.ProcessState.NotRunning
+
+    def start(self, study: Path, settings: TrainSettings, *, resume: bool = False) -> None:
+        """Train the models of a study that lies on disk."""
+        self.run([sys.executable, *train_arguments(study, settings, resume=resume)])
+
+    def run(self, command: Sequence[str]) -> None:
+        """Run a command that speaks the protocol of ``napari-ubam train --json``."""
+        if self.is_running:
+            return
+        self._end, self._rest, self._log, self.message = None, b"", [], ""
+        self._running.add(self)
+        QCoreApplication.instance().aboutToQuit.connect(self.shut_down)
+        self._set_state(TrainingState.TRAINING)
+        self._process.start(command[0], list(command[1:]))
+
+    def stop(self) -> None:
+        """Ask it to write a checkpoint and end; it can be resumed."""
+        if self.state is TrainingState.TRAINING:
+            self._set_state(TrainingState.STOPPING)
+            self._process.write(b"stop\n")
+            self._process.closeWriteChannel()
+
+    def shut_down(self) -> None:
+        """Stop, wait for the checkpoint, and kill the process only if it does not end."""
+        if not self.is_running:
+            return
+        self.stop()
+        if not self._process.waitForFinished(SECONDS_TO_STOP * 1000):
+            self._process.terminate()
+            if not self._process.waitForFinished(2000):
+                self._process.kill()
+                self._process.waitForFinished(2000)
+
+    def _on_output(self) -> None:
+        *lines, self._rest = (self._rest + bytes(self._process.readAllStandardOutput())).split(b"\n")
+        for line in lines:
+            self._on_line(line.decode("utf-8", errors="replace"))
+
+    def _on_line(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+            kind = event.pop("event")
+        except (ValueError, KeyError, AttributeError):  # something that a library printed
+            self._keep(line)
+            return
+        if kind == "progress":
+            self.progressed.emit(Progress(**event))
+        elif kind == "problem":
+            self.problem_found.emit(Problem(**event))
+        elif kind == "end":
+            self._end = event
+
+    def _on_error_output(self) -> None:
+        self._keep(bytes(self._process.readAllStandardError()).decode("utf-8", errors="replace"))
+
+    def _keep(self, text: str) -> None:
+        self._log = [*self._log, *filter(str.strip, text.splitlines())][-_LINES_OF_LOG:]
+
+    def _on_process_error(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:  # then there is no `finished`
+            self._finish(TrainingState.FAILED, f"Training could not be started: {self._process.errorString()}.")
+
+    def _on_finished(self, code: int) -> None:
+        self._on_output()
+        self._on_error_output()
+        if self._end is None:
+            log = "\n".join(self._log) or "It left no message."
+            self._finish(TrainingState.FAILED, f"Training ended unexpectedly (exit code {code}).\n{log}")
+        else:
+            self._finish(TrainingState(self._end["state"]), self._end.get("message", ""))
+
+    def _finish(self, state: TrainingState, message: str) -> None:
+        self._running.discard(self)
+        QCoreApplication.instance().aboutToQuit.disconnect(self.shut_down)
+        self.message = message
+        self._set_state(state)
+
+    def _set_state(self, state: TrainingState) -> None:
+        self.state = state
+        self.state_changed.emit(state)
+
+
+def train_arguments(study: Path, settings: TrainSettings, *, resume: bool = False) -> list[str]:
+    """Give the arguments to Python that train a study with these settings, progress as JSON.
+
+    Parameters
+    ----------
+    study : Path
+        The study's folder.
+    settings : TrainSettings
+        Only what differs from the defaults is named.
+    resume : bool
+        Go on from the last checkpoint.
+
+    Returns
+    -------
+    list of str
+        Such as ``["-m", "napari_ubam", "train", "my_study", "--json", "--preset", "quick"]``.
+    """
+    arguments = ["-m", "napari_ubam", "train", str(study), "--json"]
+    for name, value in settings.model_dump(exclude_defaults=True).items():
+        arguments += [f"--{name.replace('_', '-')}", str(value)]
+    return [*arguments, "--resume"] if resume else arguments
