@@ -15,8 +15,8 @@ from napari_ubam.errors import Problem
 from napari_ubam.progress import Progress
 from napari_ubam.settings import TrainSettings
 
-SECONDS_TO_STOP = 10  # how long a process may take to write its checkpoint when the viewer closes
-_LINES_OF_LOG = 30
+SECONDS_TO_STOP = 10.0  # how long a process may take to write its checkpoint when the viewer closes
+_LENGTH_OF_LOG = 4000  # characters
 
 
 class TrainingState(Enum):
@@ -50,7 +50,7 @@ class TrainingProcess(QObject):
         self.message = ""  # why it failed
         self._end: dict[str, Any] | None = None
         self._rest = b""
-        self._log: list[str] = []
+        self._log = ""
         self._process = QProcess()
         self._process.readyReadStandardOutput.connect(self._on_output)
         self._process.readyReadStandardError.connect(self._on_error_output)
@@ -70,7 +70,7 @@ class TrainingProcess(QObject):
         """Run a command that speaks the protocol of ``napari-ubam train --json``."""
         if self.is_running:
             return
-        self._end, self._rest, self._log, self.message = None, b"", [], ""
+        self._end, self._rest, self._log, self.message = None, b"", "", ""
         self._running.add(self)
         QCoreApplication.instance().aboutToQuit.connect(self.shut_down)
         self._set_state(TrainingState.TRAINING)
@@ -88,7 +88,7 @@ class TrainingProcess(QObject):
         if not self.is_running:
             return
         self.stop()
-        if not self._process.waitForFinished(SECONDS_TO_STOP * 1000):
+        if not self._process.waitForFinished(int(SECONDS_TO_STOP * 1000)):
             self._process.terminate()
             if not self._process.waitForFinished(2000):
                 self._process.kill()
@@ -104,7 +104,7 @@ class TrainingProcess(QObject):
             event = json.loads(line)
             kind = event.pop("event")
         except (ValueError, KeyError, AttributeError):  # something that a library printed
-            self._keep(line)
+            self._keep(f"{line}\n")
             return
         if kind == "progress":
             self.progressed.emit(Progress(**event))
@@ -117,7 +117,7 @@ class TrainingProcess(QObject):
         self._keep(bytes(self._process.readAllStandardError()).decode("utf-8", errors="replace"))
 
     def _keep(self, text: str) -> None:
-        self._log = [*self._log, *filter(str.strip, text.splitlines())][-_LINES_OF_LOG:]
+        self._log = (self._log + text)[-_LENGTH_OF_LOG:]
 
     def _on_process_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:  # then there is no `finished`
@@ -127,7 +127,7 @@ class TrainingProcess(QObject):
         self._on_output()
         self._on_error_output()
         if self._end is None:
-            log = "\n".join(self._log) or "It left no message."
+            log = self._log.strip() or "It left no message."
             self._finish(TrainingState.FAILED, f"Training ended unexpectedly (exit code {code}).\n{log}")
         else:
             self._finish(TrainingState(self._end["state"]), self._end.get("message", ""))
