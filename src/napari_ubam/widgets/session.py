@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -9,12 +10,12 @@ from weakref import WeakKeyDictionary
 from qtpy.QtCore import QObject, Signal
 
 from napari_ubam.errors import StudyError
+from napari_ubam.settings import StudySettings
+from napari_ubam.study import Recording, Study
 from napari_ubam.widgets.training_process import TrainingProcess
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-    from napari_ubam.study import Recording, Study
 
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
@@ -29,29 +30,41 @@ class Session(QObject):
     table_changed = Signal()  # recordings or reference group
     study_changed = Signal()  # another study, or the same one saved
     modified_changed = Signal(bool)
-    models_changed = Signal()
-    embeddings_changed = Signal()
+    results_changed = Signal()  # models were trained, or embeddings or deviations computed
 
     def __init__(self) -> None:
         super().__init__()
         self.study: Study | None = None
+        self.folder: Path | None = None  # where the study is, or will be when it is saved
         self.recordings: tuple[Recording, ...] = ()
         self.reference = ""
+        self.settings = StudySettings()
         self.modified = False
         self.training = TrainingProcess()
 
-    def edit(self, *, recordings: tuple[Recording, ...] | None = None, reference: str | None = None) -> None:
+    def edit(
+        self,
+        *,
+        recordings: Iterable[Recording] | None = None,
+        reference: str | None = None,
+        settings: StudySettings | None = None,
+    ) -> None:
         """Change the table; the study on disk stays as it is until `save`."""
         if recordings is not None:
-            self.recordings = recordings
-        if reference is not None:
-            self.reference = reference
+            self.recordings = tuple(recordings)
+        if settings is not None:
+            self.settings = settings
+        groups = [recording.group for recording in self.recordings]
+        self.reference = reference or self.reference
+        if self.reference not in groups:  # its last recording was removed or renamed
+            self.reference = groups[0] if groups else ""
         self._set_modified(True)
         self.table_changed.emit()
 
     def clear(self) -> None:
         """Start afresh, with an empty table and no folder."""
-        self.study, self.recordings, self.reference = None, (), ""
+        self.study, self.folder = None, None
+        self.recordings, self.reference, self.settings = (), "", StudySettings()
         self._after_load()
 
     def open(self, folder: Path) -> None:
@@ -62,32 +75,24 @@ class Session(QObject):
         StudyError
             If it is no study, or cannot be read.
         """
-        from napari_ubam.study import Study
+        self._take(Study.open(folder))
 
-        self.study = Study.open(folder)
-        self.recordings, self.reference = self.study.recordings, self.study.reference
-        self._after_load()
-
-    def save(self, folder: Path | None = None) -> None:
+    def save(self) -> None:
         """Write the table to the study, or make the study in ``folder`` if there is none yet.
 
         Raises
         ------
         StudyError
-            If something in the table is not right, or ``folder`` holds a study already.
+            If something in the table is not right, or ``folder`` holds another study already.
         """
-        from napari_ubam.study import Study
-
         if self.study is not None:
-            study = self.study.replace(recordings=self.recordings, reference=self.reference)
+            study = self.study.replace(recordings=self.recordings, reference=self.reference, settings=self.settings)
             study.save()
-        elif folder is not None:
-            study = Study.create(folder, self.recordings, self.reference)
+        elif self.folder is not None:
+            study = Study.create(self.folder, self.recordings, self.reference, self.settings)
         else:
             raise StudyError("The study has no folder yet: save it in the Study widget first.")
-        self.study = study
-        self.recordings, self.reference = study.recordings, study.reference
-        self._after_load()
+        self._take(study)
 
     def saved_study(self) -> Study:
         """Give the study as the steps will read it; changes of the table are saved first.
@@ -102,6 +107,11 @@ class Session(QObject):
         if self.modified:
             self.save()
         return self.study
+
+    def _take(self, study: Study) -> None:
+        self.study, self.folder, self.recordings = study, study.folder, study.recordings
+        self.reference, self.settings = study.reference, study.settings
+        self._after_load()
 
     def _after_load(self) -> None:
         self._set_modified(False)

@@ -1,0 +1,97 @@
+"""Recordings as napari layers: find or open them, and go to a frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_ubam.study import Recording
+
+KEY = "ubam"  # of a layer's metadata: what the layer has to do with a study
+
+
+def about(layer: Layer) -> dict[str, Any]:
+    """Give what a layer's metadata say of our own; empty for other layers."""
+    found = layer.metadata.get(KEY, {})
+    return found if isinstance(found, dict) else {}
+
+
+def path_of(layer: Layer) -> Path | None:
+    """Give the file that a layer shows, or None if it was not read from a video."""
+    path = about(layer).get("path")
+    return None if path is None else Path(path).resolve()
+
+
+def find_layer(viewer: Viewer, recording: Recording) -> Layer | None:
+    """Find the layer that shows a recording."""
+    wanted = recording.path.resolve()
+    return next((layer for layer in viewer.layers if path_of(layer) == wanted), None)
+
+
+def open_recording(viewer: Viewer, recording: Recording) -> Layer:
+    """Give the layer that shows a recording, opening the file if there is none.
+
+    Raises
+    ------
+    VideoError
+        If the file is missing or damaged.
+    """
+    if (layer := find_layer(viewer, recording)) is not None:
+        return layer
+    from napari.layers import Layer
+
+    from napari_ubam.video import open_frames
+
+    layer = Layer.create(
+        open_frames(recording.path),
+        {"name": recording.name, "rgb": True, "metadata": {KEY: {"path": str(recording.path)}}},
+        "image",
+    )
+    return viewer.add_layer(layer)
+
+
+def show_recording(viewer: Viewer, recording: Recording, frame: int | None = None) -> Layer:
+    """Show a recording's layer, hide those of other recordings, and go to a frame.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where to show it.
+    recording : Recording
+        Opened from its file if no layer shows it.
+    frame : int, optional
+        Absolute frame number in the file.
+
+    Returns
+    -------
+    napari.layers.Layer
+        The recording's layer, selected.
+    """
+    shown = open_recording(viewer, recording)
+    for layer in viewer.layers:
+        belongs_to = about(layer).get("recording")
+        if path_of(layer) is not None or belongs_to is not None:
+            layer.visible = layer is shown or belongs_to == recording.name
+    viewer.layers.selection.active = shown
+    if frame is not None:
+        go_to_frame(viewer, shown, frame)
+    return shown
+
+
+def go_to_frame(viewer: Viewer, layer: Layer, frame: int) -> None:
+    """Move the viewer's time slider to a frame of a layer (T, Y, X)."""
+    world = layer.data_to_world((frame, *(0,) * (layer.ndim - 1)))
+    viewer.dims.set_point(viewer.dims.ndim - layer.ndim, world[0])
+
+
+def current_frame(viewer: Viewer, layer: Layer) -> int:
+    """Give the frame of a layer (T, Y, X) that the viewer's time slider is at."""
+    point = viewer.dims.point[viewer.dims.ndim - layer.ndim :]
+    frame = round(float(layer.world_to_data(point)[0]))
+    return int(np.clip(frame, 0, layer.data.shape[0] - 1))

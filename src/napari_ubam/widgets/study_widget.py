@@ -1,0 +1,326 @@
+"""The *Study* widget: which recordings are compared, who is seen in them, and where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent, QModelIndex, QObject
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtWidgets import QAbstractItemView, QComboBox, QFileDialog, QHeaderView, QLabel, QMessageBox, QTableView
+from superqt import QCollapsible
+
+from napari_ubam.errors import UbamError
+from napari_ubam.progress import Report
+from napari_ubam.study import Recording, read_table
+from napari_ubam.study.recording import REGION
+from napari_ubam.video import VIDEO_SUFFIXES
+from napari_ubam.widgets.add_recordings import NEW_GROUP, Source, copy_layer, merged, recordings_of
+from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.form import SettingsForm
+from napari_ubam.widgets.layers import KEY, about, path_of, show_recording
+from napari_ubam.widgets.region import draw_region, drawn_region
+from napari_ubam.widgets.study_table import COLUMNS, EDITABLE, StudyTable, changed
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_Answer = QMessageBox.StandardButton
+
+
+class StudyWidget(DockWidget):
+    """Edits the session's table of recordings, and saves and opens studies."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.setAcceptDrops(True)
+        self.title = QLabel()
+        self.title.setWordWrap(True)
+        self.table = StudyTable(self.session)
+        self.view = _make_view(self.table)
+        self.reference = QComboBox()
+        self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")
+        self.reference.setAccessibleName("Reference group")
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.form = SettingsForm(self.session.settings)
+        fold = QCollapsible("Settings of the study")
+        fold.setContent(self.form)
+        self._lay_out(fold)
+
+        self.table.rejected.connect(show_warning)
+        self.view.doubleClicked.connect(self._on_double_clicked)
+        self.view.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        self.reference.activated.connect(self._on_reference_chosen)
+        self.form.changed.connect(self._on_settings_edited)
+        self.session.table_changed.connect(self._on_table_changed)
+        self.session.modified_changed.connect(self._on_modified_changed)
+        self._on_table_changed()
+
+    def _lay_out(self, fold: QCollapsible) -> None:
+        self.remove_button = button("Remove", "Take the selected rows out of the table.", self._on_remove_clicked)
+        self.draw_button = button(
+            "Draw region", "Draw a rectangle around the subject of the selected recording.", self._on_draw_clicked
+        )
+        self.use_button = button(
+            "Use rectangle", "Make the rectangle the region of all selected recordings.", self._on_use_clicked
+        )
+        self.clear_button = button("Whole picture", "Take the region away again.", self._on_clear_clicked)
+        reference_label = QLabel("Reference group")
+        reference_label.setBuddy(self.reference)
+        self.column.addLayout(
+            row(
+                button("New", "Start a study with an empty table.", self._on_new_clicked),
+                button("Open…", "Open the folder of a study.", self._on_open_clicked),
+                button("Save…", "Write the table to the study's folder.", self._on_save_clicked),
+            )
+        )
+        self.column.addWidget(self.title)
+        self.column.addLayout(
+            row(
+                button("Add layers", "Add the selected image layers as recordings.", self._on_add_layers_clicked),
+                button("Add files…", "Add videos or TIFFs. You can also drop them here.", self._on_add_files_clicked),
+                button("Import table…", "Add the rows of a CSV: path, subject, group, …", self._on_import_clicked),
+            )
+        )
+        self.column.addWidget(self.progress)
+        self.column.addWidget(self.view, 1)
+        self.column.addLayout(row(self.draw_button, self.use_button, self.clear_button, self.remove_button))
+        self.column.addLayout(row(reference_label, self.reference))
+        self.column.addWidget(self.summary)
+        self.column.addWidget(fold)
+
+    # what the user asks for
+
+    def add_files(self, paths: Iterable[Path]) -> None:
+        """Add files as recordings; those that are there already are passed over."""
+        self._add(Source(path) for path in paths)
+
+    def import_table(self, path: Path) -> None:
+        """Add the rows of a CSV."""
+        with errors_shown():
+            self.session.edit(recordings=merged(self.session.recordings, read_table(path)))
+
+    def add_layers(self, layers: Sequence[Layer]) -> None:
+        """Add image layers as recordings; those without a file are first copied into the study's folder."""
+        if not layers:
+            show_info("Select the image layers that are to be added.")
+            return
+        without_file = [layer for layer in layers if path_of(layer) is None]
+        if without_file and self.session.folder is None:
+            self.session.folder = self._ask_for_folder("Choose the study's folder: layers without a file go there")
+            if self.session.folder is None:
+                return
+        folder = self.session.folder
+
+        def copy(report: Report) -> dict[Layer, Path]:
+            copied = [copy_layer(folder, x.name, x.data, float(about(x).get("fps", 30)), report) for x in without_file]
+            return dict(zip(without_file, copied, strict=True))
+
+        def add(copied: dict[Layer, Path]) -> None:
+            for layer, path in copied.items():
+                layer.metadata[KEY] = {**about(layer), "path": str(path)}
+            self._add(Source(path_of(layer), _known(layer)) for layer in layers)
+
+        if without_file:
+            self.run_step("copying layers", copy, add)
+        else:
+            add({})
+
+    def open_study(self, folder: Path) -> None:
+        """Open the study in a folder, after asking about unsaved changes."""
+        if self.may_leave():
+            with errors_shown():
+                self.session.open(folder)
+
+    def save_study(self) -> bool:
+        """Save, asking for a folder if there is none yet; tell whether it was saved."""
+        if self.session.folder is None:
+            self.session.folder = self._ask_for_folder("Choose a folder for the study")
+            if self.session.folder is None:
+                return False
+        try:
+            self.session.save()
+        except UbamError as error:
+            show_error(str(error))
+            if self.session.study is None:  # so that another folder can be chosen
+                self.session.folder = None
+            return False
+        return True
+
+    def may_leave(self) -> bool:
+        """Ask what to do with unsaved changes; tell whether to go on."""
+        if not self.session.modified or not self.session.recordings:
+            return True
+        answer = QMessageBox.question(
+            self,
+            "Unsaved changes",
+            "The study has changes that are not saved.",
+            _Answer.Save | _Answer.Discard | _Answer.Cancel,
+            _Answer.Save,
+        )
+        if answer == _Answer.Save:
+            return self.save_study()
+        return answer == _Answer.Discard
+
+    def selected(self) -> list[Recording]:
+        """Give the recordings whose rows are selected."""
+        rows = sorted({index.row() for index in self.view.selectionModel().selectedIndexes()})
+        return [self.session.recordings[i] for i in rows]
+
+    # what happened
+
+    def _on_new_clicked(self) -> None:
+        if self.may_leave():
+            self.session.clear()
+
+    def _on_open_clicked(self) -> None:
+        if folder := self._ask_for_folder("Open a study"):
+            self.open_study(folder)
+
+    def _on_save_clicked(self) -> None:
+        self.save_study()
+
+    def _on_add_layers_clicked(self) -> None:
+        self.add_layers([x for x in self.viewer.layers if x in self.viewer.layers.selection and isinstance(x, Image)])
+
+    def _on_add_files_clicked(self) -> None:
+        kinds = f"Videos and TIFFs ({' '.join(f'*{suffix}' for suffix in (*VIDEO_SUFFIXES, '.tif', '.tiff'))})"
+        paths, _ = QFileDialog.getOpenFileNames(self, "Add recordings", "", f"{kinds};;All files (*)")
+        if paths:
+            self.add_files(map(Path, paths))
+
+    def _on_import_clicked(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Import a table of recordings", "", "Tables (*.csv);;All files (*)")
+        if path:
+            self.import_table(Path(path))
+
+    def _on_remove_clicked(self) -> None:
+        gone = {recording.name for recording in self.selected()}
+        self.session.edit(recordings=[x for x in self.session.recordings if x.name not in gone])
+
+    def _on_draw_clicked(self) -> None:
+        with errors_shown():
+            draw_region(self.viewer, self.selected()[0])
+
+    def _on_use_clicked(self) -> None:
+        with errors_shown():
+            self._set_region(lambda recording: drawn_region(self.viewer, recording))
+
+    def _on_clear_clicked(self) -> None:
+        self._set_region(lambda recording: (None,) * 4)
+
+    def _on_double_clicked(self, index: QModelIndex) -> None:
+        if COLUMNS[index.column()] not in EDITABLE:
+            with errors_shown():
+                show_recording(self.viewer, self.session.recordings[index.row()])
+
+    def _on_reference_chosen(self) -> None:
+        self.session.edit(reference=self.reference.currentText())
+
+    def _on_settings_edited(self) -> None:
+        with errors_shown():
+            settings = self.form.settings()
+            if settings != self.session.settings:
+                self.session.edit(settings=settings)
+
+    def _on_selection_changed(self) -> None:
+        some = bool(self.selected())
+        for made in (self.remove_button, self.draw_button, self.use_button, self.clear_button):
+            made.setEnabled(some)
+
+    def _on_table_changed(self) -> None:
+        self.reference.clear()
+        self.reference.addItems(list(dict.fromkeys(recording.group for recording in self.session.recordings)))
+        self.reference.setCurrentText(self.session.reference)
+        self.reference.setEnabled(self.reference.count() > 0)
+        self.summary.setText(_summary(self.session.recordings))
+        self.form.show_settings(self.session.settings)
+        self._on_modified_changed(self.session.modified)
+        self._on_selection_changed()
+
+    def _on_modified_changed(self, modified: bool) -> None:
+        name = "New study" if self.session.folder is None else str(self.session.folder)
+        self.title.setText(f"{name} ● not saved" if modified else name)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files that are dragged here."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Add files that are dropped here; a CSV is imported as a table."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        for path in paths:
+            if path.suffix.lower() == ".csv":
+                self.import_table(path)
+        if videos := [path for path in paths if path.suffix.lower() != ".csv"]:
+            self.add_files(videos)
+        event.acceptProposedAction()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch the main window, to ask about unsaved changes before it closes."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask about unsaved changes when the main window is about to close."""
+        if event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible():
+            if not self.may_leave():
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
+
+    # helpers
+
+    def _add(self, sources: Iterable[Source]) -> None:
+        with errors_shown():
+            if added := recordings_of(sources, self.session.recordings):
+                self.session.edit(recordings=(*self.session.recordings, *added))
+            else:
+                show_info("The table has these recordings already.")
+
+    def _set_region(self, region_of: Callable[[Recording], tuple[int | None, ...]]) -> None:
+        names = {recording.name for recording in self.selected()}
+        self.session.edit(
+            recordings=[
+                changed(x, **dict(zip(REGION, region_of(x), strict=True)), boxes=None) if x.name in names else x
+                for x in self.session.recordings
+            ]
+        )
+
+    def _ask_for_folder(self, title: str) -> Path | None:
+        folder = QFileDialog.getExistingDirectory(self, title)
+        return Path(folder) if folder else None
+
+
+def _make_view(table: StudyTable) -> QTableView:
+    view = QTableView()
+    view.setModel(table)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setAcceptDrops(False)  # the widget takes them
+    view.verticalHeader().hide()
+    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    view.setMinimumHeight(140)
+    view.setAccessibleName("Recordings of the study")
+    return view
+
+
+def _known(layer: Layer) -> dict[str, str]:
+    return {name: str(about(layer)[name]) for name in ("subject", "group", "session") if name in about(layer)}
+
+
+def _summary(recordings: Sequence[Recording]) -> str:
+    """Say how many subjects each group has, and what is missing."""
+    if not recordings:
+        return "Add layers or files, or drop files here."
+    subjects = {recording.subject: recording.group for recording in recordings}
+    counts = Counter(subjects.values())
+    words = ", ".join(f"{n} in {group}" for group, n in counts.items())
+    hint = f" Double-click a cell to say who belongs to which group, instead of {NEW_GROUP}."
+    return f"{len(recordings)} recordings. Subjects: {words}.{hint if NEW_GROUP in counts else ''}"

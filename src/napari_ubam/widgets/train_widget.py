@@ -1,0 +1,131 @@
+"""The *Train* widget: what to train and how long, how it goes, stop and resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QLabel
+
+from napari_ubam.errors import Problem
+from napari_ubam.progress import Progress, Report
+from napari_ubam.settings import TrainSettings
+from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.form import SettingsForm
+from napari_ubam.widgets.loss_curve import LossCurve
+from napari_ubam.widgets.progress_row import ProgressRow
+from napari_ubam.widgets.step_worker import StepWorker
+from napari_ubam.widgets.training_process import TrainingState
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_IN_WORDS = {
+    TrainingState.IDLE: "Not trained in this session.",
+    TrainingState.TRAINING: "Training. You can go on working; closing this widget stops it with a checkpoint.",
+    TrainingState.STOPPING: "Stopping: a checkpoint is being written.",
+    TrainingState.DONE: "Done: the models are in the study. Go on in the Embedding widget.",
+    TrainingState.STOPPED: "Stopped: what was learned is kept. Resume goes on from there.",
+    TrainingState.FAILED: "Training failed.",
+}
+
+
+class TrainWidget(DockWidget):
+    """Trains the models of the open study in a process of its own."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.training = self.session.training
+        self.title = QLabel()
+        self.title.setWordWrap(True)
+        self.form = SettingsForm(
+            TrainSettings(),
+            choices={"device": ["auto", "cpu"]},
+            folded={"seed", "objective", "generator", "n_landmarks"},
+        )
+        self.start_button = button("Start", "Train from the beginning.", self._on_start_clicked)
+        self.stop_button = button("Stop", "Write a checkpoint and stop; Resume goes on from there.", self.training.stop)
+        self.resume_button = button("Resume", "Go on from the last checkpoint.", self._on_resume_clicked)
+        self.bar = ProgressRow(cancellable=False)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.curve = LossCurve(self.viewer)
+        self.problems: list[Problem] = []
+        for widget in (self.title, self.form):
+            self.column.addWidget(widget)
+        self.column.addLayout(row(self.start_button, self.stop_button, self.resume_button))
+        for widget in (self.bar, self.status):
+            self.column.addWidget(widget)
+        self.column.addWidget(self.curve, 1)
+
+        self.training.state_changed.connect(self._on_state_changed)
+        self.training.progressed.connect(self._on_progressed)
+        self.training.problem_found.connect(self._on_problem_found)
+        self.session.study_changed.connect(self._on_study_changed)
+        self.destroyed.connect(self.training.stop)  # the viewer was closed
+        self._on_study_changed()
+        self._device_worker = StepWorker(_devices)
+        self._device_worker.returned.connect(self._on_devices_found)
+        self._device_worker.start()
+
+    def start(self, *, resume: bool = False) -> None:
+        """Save the study and train it; ``resume`` goes on from the last checkpoint."""
+        with errors_shown():
+            study = self.session.saved_study()
+            settings = self.form.settings()
+            self.curve.clear()
+            self.problems = []
+            self.training.start(study.folder, settings, resume=resume)
+
+    def _on_start_clicked(self) -> None:
+        self.start()
+
+    def _on_resume_clicked(self) -> None:
+        self.start(resume=True)
+
+    def _on_devices_found(self, names: list[str]) -> None:
+        self.form.set_choices("device", ["auto", *names])
+
+    def _on_study_changed(self) -> None:
+        folder = self.session.folder
+        self.title.setText("No study is open: make or open one in the Study widget." if folder is None else str(folder))
+        self._show_state()
+
+    def _on_state_changed(self, state: TrainingState) -> None:
+        self._show_state()
+        if state is TrainingState.TRAINING:
+            self.bar.begin("starting")
+        elif state is not TrainingState.STOPPING:
+            self.bar.end()
+        if state is TrainingState.FAILED:
+            show_error(self.training.message)
+
+    def _show_state(self) -> None:
+        state, has_study = self.training.state, self.session.folder is not None
+        running = state in (TrainingState.TRAINING, TrainingState.STOPPING)
+        self.start_button.setEnabled(has_study and not running)
+        self.resume_button.setEnabled(has_study and not running)
+        self.stop_button.setEnabled(state is TrainingState.TRAINING)
+        self.form.setEnabled(not running)
+        self.status.setText("\n".join([_IN_WORDS[state], self.training.message, *map(str, self.problems)]).strip())
+
+    def _on_progressed(self, progress: Progress) -> None:
+        self.bar.show_progress(progress)
+        self.curve.add(progress)
+        if progress.message:
+            show_info(progress.message)
+
+    def _on_problem_found(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        self._show_state()
+
+    def _on_closed(self) -> None:
+        super()._on_closed()
+        self.destroyed.disconnect(self.training.stop)
+        self.training.stop()
+
+
+def _devices(report: Report) -> list[str]:
+    from napari_ubam.models.device import available_devices  # loads torch, hence in a thread
+
+    return available_devices()

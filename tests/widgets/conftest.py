@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_ubam.study import Recording, Study
+from napari_ubam.video import write_video
+
+SIZE = (48, 64)  # Y, X
+N_FRAMES = 8
+
+
+def make_frames(seed: int, n_frames: int = N_FRAMES) -> np.ndarray:
+    """Give RGB frames (T, Y, X, 3) in which a bright square moves over a still background."""
+    rng = np.random.default_rng(seed)
+    frames = np.repeat(rng.integers(0, 80, (1, *SIZE, 3), dtype=np.uint8), n_frames, axis=0)
+    for t in range(n_frames):
+        frames[t, 16:32, 4 * t : 4 * t + 16] = 200
+    return frames
+
+
+@pytest.fixture
+def videos(tmp_path) -> list[Path]:
+    """Give four small videos."""
+    paths = [tmp_path / "videos" / f"walk_{i}.mkv" for i in range(4)]
+    for i, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        write_video(path, make_frames(i), fps=10)
+    return paths
+
+
+@pytest.fixture
+def recordings(videos) -> list[Recording]:
+    return [
+        Recording(name=path.stem, path=path, subject=f"s{i}", group="healthy" if i < 2 else "impaired")
+        for i, path in enumerate(videos)
+    ]
+
+
+@pytest.fixture
+def study(tmp_path, recordings) -> Study:
+    """Give a small study on disk: two healthy and two impaired subjects."""
+    return Study.create(tmp_path / "study", recordings, "healthy")
+
+
+@pytest.fixture
+def notifications():
+    """Collect what napari tells the user."""
+    from napari.utils.notifications import notification_manager
+
+    told: list[str] = []
+
+    def keep(notification) -> None:
+        told.append(notification.message)
+
+    notification_manager.notification_ready.connect(keep)
+    yield told
+    notification_manager.notification_ready.disconnect(keep)

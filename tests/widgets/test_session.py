@@ -1,0 +1,54 @@
+import pytest
+
+from napari_ubam.errors import StudyError
+from napari_ubam.settings import StudySettings
+from napari_ubam.study import Study
+from napari_ubam.widgets.session import Session
+
+
+def test_a_new_study_is_made_in_its_folder(qapp, tmp_path, recordings):
+    session = Session()
+    session.edit(recordings=recordings)
+    assert session.modified
+    assert session.reference == "healthy"
+    session.folder = tmp_path / "new"
+    session.save()
+    assert not session.modified
+    assert Study.open(tmp_path / "new").recordings == tuple(recordings)
+
+
+def test_a_table_without_a_folder_cannot_be_saved_and_is_kept(qapp, recordings):
+    session = Session()
+    session.edit(recordings=recordings)
+    with pytest.raises(StudyError, match="no folder"):
+        session.save()
+    assert session.modified
+    assert session.recordings == tuple(recordings)
+
+
+def test_steps_get_the_study_with_its_changes_saved(qapp, study):
+    session = Session()
+    with pytest.raises(StudyError, match="No study is open"):
+        session.saved_study()
+    session.open(study.folder)
+    session.edit(settings=StudySettings(crop_size=64), reference="impaired")
+    assert session.saved_study() == Study.open(study.folder)
+    assert Study.open(study.folder).reference == "impaired"
+    assert Study.open(study.folder).settings.crop_size == 64
+
+
+def test_what_cannot_be_opened_leaves_the_open_study_alone(qapp, study, tmp_path):
+    session = Session()
+    session.open(study.folder)
+    with pytest.raises(StudyError):
+        session.open(tmp_path)
+    assert session.study == study
+
+
+def test_the_reference_group_is_one_of_the_table(qapp, study):
+    session = Session()
+    session.open(study.folder)
+    session.edit(recordings=[x for x in study.recordings if x.group == "impaired"])
+    assert session.reference == "impaired"
+    session.edit(recordings=[])
+    assert session.reference == ""
