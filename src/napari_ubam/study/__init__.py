@@ -1,7 +1,26 @@
 """What is compared with what: studies, recordings, and their files on disk."""
 
+from napari_ubam.study.crops import Crops, load_crops
+from napari_ubam.study.embeddings import Embedding, embedding_path, read_embedding, write_embedding
+from napari_ubam.study.layers import save_layer
 from napari_ubam.study.recording import Recording
+from napari_ubam.study.squares import cut_square, resize_square
 from napari_ubam.study.study import Study
 from napari_ubam.study.table import read_table, unique_name, write_table
 
-__all__ = ["Recording", "Study", "read_table", "unique_name", "write_table"]
+__all__ = [
+    "Crops",
+    "Embedding",
+    "Recording",
+    "Study",
+    "cut_square",
+    "embedding_path",
+    "load_crops",
+    "read_embedding",
+    "read_table",
+    "resize_square",
+    "save_layer",
+    "unique_name",
+    "write_embedding",
+    "write_table",
+]

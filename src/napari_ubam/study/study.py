@@ -22,7 +22,7 @@ from napari_ubam.study.recording import Recording
 from napari_ubam.study.table import read_table, write_table
 
 FORMAT_VERSION = 1  # of the files in a study's folder; raise it when an older napari-ubam could not read them
-SETTINGS_FILE, TABLE_FILE = "study.toml", "recordings.csv"
+SETTINGS_FILE, TABLE_FILE, LAYERS_FOLDER = "study.toml", "recordings.csv", "recordings"
 _KEYS = ("format_version", "version", "reference", "settings")
 
 
@@ -203,7 +203,7 @@ class Study:
     @property
     def layers_folder(self) -> Path:
         """Where layers that had no file are copied to."""
-        return self.folder / "recordings"
+        return self.folder / LAYERS_FOLDER
 
     @property
     def embeddings_folder(self) -> Path:

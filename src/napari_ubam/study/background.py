@@ -1,0 +1,64 @@
+"""The still background of a recording's region."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+_COARSE = 64  # px of the longer side on which stillness is judged: camera noise averages out
+_WINDOW = 9  # coarse px of the neighbourhood that a change is compared with
+_NOISE = 1.5  # grey levels of change that noise and compression alone make on the coarse picture
+
+
+def median_picture(samples: np.ndarray, rows: int = 64) -> np.ndarray:
+    """Take each pixel's median over time.
+
+    Parameters
+    ----------
+    samples : ndarray of uint8, shape (n, Y, X, 3)
+        Pictures of the region at different times; may be a memory map.
+    rows : int
+        How many rows are in memory at once.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+        What is still in front of the camera most of the time.
+    """
+    blocks = [np.median(samples[:, top : top + rows], axis=0) for top in range(0, samples.shape[1], rows)]
+    return np.rint(np.concatenate(blocks)).astype(np.uint8)
+
+
+def is_still(samples: np.ndarray) -> bool:
+    """Tell a region in front of a fixed camera from one that moves with the subject.
+
+    Ground that slides through the region changes as much over time at one place as it differs from place to place at
+    one time; ground that is still does not. So a pixel is called still if its deviation over time (median absolute
+    deviation from its median, after taking changes of the whole picture's brightness off) is below camera noise, or
+    below three quarters of how much its neighbourhood varies within single frames (the same measure for a normal
+    distribution). The region is still if most of its pixels are.
+
+    Parameters
+    ----------
+    samples : ndarray of uint8, shape (n, Y, X, 3)
+        Pictures of the region at times spread over the recording.
+
+    Returns
+    -------
+    bool
+        True if the region has a still background.
+    """
+    scale = min(1.0, _COARSE / max(samples.shape[1:3]))
+    size = [max(1, round(n * scale)) for n in samples.shape[2:0:-1]]
+    grey = [cv2.cvtColor(cv2.resize(s, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for s in samples]
+    pictures = np.stack(grey).astype(np.float32)
+    pictures -= np.median(pictures - np.median(pictures, axis=0), axis=(1, 2), keepdims=True)
+    over_time = np.median(np.abs(pictures - np.median(pictures, axis=0)), axis=0)
+    in_space = 0.6745 * np.median([_local_deviation(picture) for picture in pictures], axis=0)
+    return bool(np.mean(over_time < np.maximum(_NOISE, 0.75 * in_space)) > 0.5)
+
+
+def _local_deviation(picture: np.ndarray) -> np.ndarray:
+    window = (_WINDOW, _WINDOW)
+    variance = cv2.blur(picture * picture, window) - cv2.blur(picture, window) ** 2
+    return np.sqrt(np.maximum(variance, 0))

@@ -1,0 +1,207 @@
+"""Crops: a recording's region of interest in every frame, decoded once and kept in the study's cache."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_ubam.errors import StudyError, VideoError
+from napari_ubam.files import atomic_path
+from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.settings import Background
+from napari_ubam.study.background import is_still, median_picture
+from napari_ubam.study.npy import NpyWriter
+from napari_ubam.study.recording import Recording
+from napari_ubam.study.squares import cut_square, find_squares, resize_square
+from napari_ubam.study.study import TABLE_FILE, Study
+from napari_ubam.study.table import portable_path
+from napari_ubam.video import open_frames
+
+_FORMAT = 1  # of the files in the cache; raise it when they change
+_N_SAMPLES = 64  # frames that the background is the median of
+_REPORT_EVERY = 32  # frames
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """A recording's region of interest in every frame.
+
+    Attributes
+    ----------
+    frames : ndarray of uint8, shape (T, S, S, 3)
+        RGB, resized to the study's crop size; a memory map.
+    frame : ndarray of int64, shape (T,)
+        Absolute frame numbers in the file.
+    squares : ndarray of float32, shape (T, 3)
+        x and y of the top left corner, and the side of the square region in the video [px]. It may reach outside the
+        picture, whose edge is repeated there. Never mirrored.
+    interpolated : ndarray of bool, shape (T,)
+        True where the boxes' table has no box for the frame.
+    background : ndarray of uint8, shape (N, N, 3), or None
+        The square's own still background at the video's resolution, N = round(side); None where there is none.
+        Mirrored as ``frames`` are.
+    fps : float
+        Frames per second; 0 if unknown.
+    mirrored : bool
+        Whether ``frames`` and ``background`` show the mirror image of the video.
+    """
+
+    frames: np.ndarray
+    frame: np.ndarray
+    squares: np.ndarray
+    interpolated: np.ndarray
+    background: np.ndarray | None
+    fps: float
+    mirrored: bool
+
+
+def load_crops(study: Study, recording: Recording, report: Report = silent) -> Crops:
+    """Give a recording's crops: from the cache, or decoded in one pass through the video and kept there.
+
+    Cached crops count only as long as the video, the region, the boxes, the range of frames and the study's settings
+    are as they were. With the setting ``auto``, a background is taken unless the recording has boxes or its region
+    moves with the subject (see `napari_ubam.study.background.is_still`).
+
+    Parameters
+    ----------
+    study : Study
+        Has the settings and the cache.
+    recording : Recording
+        What to decode. A video that breaks off is read as far as it goes, with a message to ``report``.
+    report : callable, optional
+        Called every some frames; may raise `Cancelled`, which leaves the cache as it was.
+
+    Raises
+    ------
+    VideoError
+        If the video is missing or cannot be decoded.
+    StudyError
+        If the region lies outside the picture, the boxes cannot be read, or no frame is left.
+    """
+    folder = study.cache_folder / recording.name
+    key = _key(study, recording)
+    crops = _read(folder, key)
+    if crops is None:
+        _decode(study, recording, folder, key, report)
+        crops = _read(folder, key)
+    if crops is None:
+        raise StudyError(f"{folder} cannot be read back after writing. Delete it, and run the step again.")
+    return crops
+
+
+def _key(study: Study, recording: Recording) -> dict[str, Any]:
+    """Say what the crops depend on, as JSON gives it back."""
+    advice = f"Put it back, or correct the path of recording {recording.name} in {study.folder / TABLE_FILE}."
+    boxes = None
+    if recording.boxes is not None:
+        if not recording.boxes.exists():
+            raise StudyError(f"The boxes {recording.boxes} are missing. {advice}")
+        boxes = [portable_path(recording.boxes, study.folder), *_fingerprint(recording.boxes)]
+    if not recording.path.exists():
+        raise VideoError(f"The video {recording.path} is missing. {advice}")
+    return {
+        "format": _FORMAT,
+        "video": [portable_path(recording.path, study.folder), *_fingerprint(recording.path)],
+        "region": list(recording.region) if recording.region else None,
+        "boxes": boxes,
+        "start": recording.start,
+        "stop": recording.stop,
+        "crop_size": study.settings.crop_size,
+        "background": study.settings.background,
+        "mirrored": _is_mirrored(study, recording),
+    }
+
+
+def _fingerprint(path: Path) -> list[int]:
+    """Tell whether a file, or any file of a folder, was changed: size [bytes] and time of the last change [ns]."""
+    stats = [path.stat(), *(p.stat() for p in path.iterdir())] if path.is_dir() else [path.stat()]
+    return [sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)]
+
+
+def _is_mirrored(study: Study, recording: Recording) -> bool:
+    return study.settings.mirror_to != "none" and recording.side not in (None, study.settings.mirror_to)
+
+
+def _read(folder: Path, key: dict[str, Any]) -> Crops | None:
+    """Read cached crops; None if there are none, or they are damaged or out of date."""
+    try:
+        about = json.loads((folder / "crops.json").read_text(encoding="utf-8"))
+        if about["key"] != key:
+            return None
+        with np.load(folder / "index.npz") as index:
+            frame, squares, interpolated = index["frame"], index["squares"], index["interpolated"]
+        return Crops(
+            frames=np.load(folder / "crops.npy", mmap_mode="r"),
+            frame=frame,
+            squares=squares,
+            interpolated=interpolated,
+            background=np.load(folder / "background.npy") if about["has_background"] else None,
+            fps=about["fps"],
+            mirrored=key["mirrored"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+
+
+def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any], report: Report) -> None:
+    """Write a recording's crops, index and background into the cache, all or nothing."""
+    size, mirrored, stage = study.settings.crop_size, key["mirrored"], f"reading {recording.name}"
+    with open_frames(recording.path) as source:
+        frame = _frames(recording, len(source))
+        squares, interpolated = find_squares(recording, frame, source.shape[1:3])
+        sampled = _sampled(study, recording, len(frame))
+        n = max(1, round(float(squares[0, 2])))
+        with atomic_path(folder) as new:
+            new.mkdir()
+            with (
+                NpyWriter(new / "crops.npy", (size, size, 3)) as crops,
+                NpyWriter(new / "samples.npy", (n, n, 3)) as samples,
+            ):
+                for i, picture in enumerate(source.iterate(int(frame[0]), int(frame[-1]) + 1)):
+                    cut = cut_square(picture, squares[i])
+                    cut = cut[:, ::-1] if mirrored else cut
+                    if i in sampled:
+                        samples.append(cut)
+                    crops.append(resize_square(np.ascontiguousarray(cut), size))
+                    if i % _REPORT_EVERY == 0:
+                        report(Progress(stage, i, len(frame)))
+            if not crops.count:
+                raise VideoError(f"No frame of {recording.path} can be decoded. Copy the video again from its source.")
+            background = _background(new / "samples.npy", study.settings.background) if sampled else None
+            (new / "samples.npy").unlink()
+            if background is not None:
+                np.save(new / "background.npy", background)
+            done = slice(crops.count)
+            np.savez(new / "index.npz", frame=frame[done], squares=squares[done], interpolated=interpolated[done])
+            about = {"key": key, "fps": float(source.fps), "has_background": background is not None}
+            (new / "crops.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        report(Progress(stage, crops.count, crops.count, message=source.problem or ""))
+
+
+def _frames(recording: Recording, n_frames: int) -> np.ndarray:
+    """List the recording's absolute frame numbers; a stop beyond the end is the end."""
+    if recording.start >= n_frames:
+        raise StudyError(
+            f"Recording {recording.name} starts at frame {recording.start}, but {recording.path} has {n_frames} "
+            "frames. Correct its start in the table."
+        )
+    stop = n_frames if recording.stop is None else min(recording.stop, n_frames)
+    return np.arange(recording.start, stop, dtype=np.int64)
+
+
+def _sampled(study: Study, recording: Recording, n_frames: int) -> set[int]:
+    """Choose the frames that the background is made of; none where there cannot be one."""
+    wanted = study.settings.background
+    if wanted == "none" or (wanted == "auto" and recording.boxes is not None):
+        return set()
+    return set(np.linspace(0, n_frames - 1, min(_N_SAMPLES, n_frames)).round().astype(int).tolist())
+
+
+def _background(path: Path, wanted: Background) -> np.ndarray | None:
+    samples = np.load(path, mmap_mode="r")
+    return median_picture(samples) if wanted == "median" or is_still(samples) else None

@@ -1,0 +1,108 @@
+"""Embeddings on disk: one Zarr group a recording, which any Zarr reader opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ubam.errors import StudyError
+from napari_ubam.files import atomic_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_ubam.study.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """A recording's postures and behaviours, one row a frame, in frame order.
+
+    Attributes
+    ----------
+    posture : ndarray of float32, shape (T, d)
+        How the body is held in each frame.
+    behaviour : ndarray of float32, shape (T, e)
+        The same of the clip around each frame.
+    frame : ndarray of int64, shape (T,)
+        Absolute frame numbers in the recording's file, ascending.
+    """
+
+    posture: np.ndarray
+    behaviour: np.ndarray
+    frame: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not len(self.posture) == len(self.behaviour) == len(self.frame):
+            raise ValueError(
+                f"one row a frame: {len(self.frame)} frames, but {len(self.posture)} postures "
+                f"and {len(self.behaviour)} behaviours"
+            )
+
+
+def embedding_path(study: Study, name: str) -> Path:
+    """Say where the embedding of the recording ``name`` lies, whether it is there or not."""
+    return study.embeddings_folder / f"{name}.zarr"
+
+
+def write_embedding(study: Study, name: str, embedding: Embedding, provenance: Mapping[str, Any]) -> Path:
+    """Write an embedding to ``embeddings/NAME.zarr``, in place of an older one.
+
+    Parameters
+    ----------
+    study : Study
+        Where to.
+    name : str
+        The recording's name.
+    embedding : Embedding
+        What to write.
+    provenance : mapping of str to JSON value
+        Where it comes from (seed, versions, settings); becomes the group's attributes.
+
+    Returns
+    -------
+    Path
+        The Zarr group.
+
+    Raises
+    ------
+    UbamError
+        If it cannot be written; an older one stays as it was.
+    """
+    import zarr  # slow to import, and only some steps need it
+
+    path = embedding_path(study, name)
+    with atomic_path(path) as temporary:
+        group = zarr.open_group(temporary, mode="w")
+        group.create_array("posture", data=np.asarray(embedding.posture, np.float32))
+        group.create_array("behaviour", data=np.asarray(embedding.behaviour, np.float32))
+        group.create_array("frame", data=np.asarray(embedding.frame, np.int64))
+        group.attrs.update(provenance)
+    return path
+
+
+def read_embedding(study: Study, name: str) -> Embedding:
+    """Read the embedding of the recording ``name``.
+
+    Raises
+    ------
+    StudyError
+        If it is missing or damaged, with the command that makes it.
+    """
+    import zarr
+
+    path = embedding_path(study, name)
+    if not path.is_dir():
+        raise StudyError(
+            f"{path} is missing: {name} has no embedding yet. Make it with: napari-ubam embed {study.folder}"
+        )
+    try:
+        group = zarr.open_group(path, mode="r")
+        return Embedding(**{field.name: np.asarray(group[field.name]) for field in fields(Embedding)})
+    except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
+        raise StudyError(
+            f"{path} cannot be read ({error}). Make it again with: napari-ubam embed {study.folder}"
+        ) from error

@@ -1,0 +1,92 @@
+"""Square regions of a picture: where they lie, and how they are cut out."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from napari_ubam.errors import StudyError
+from napari_ubam.study.boxes import read_boxes, squares_of_boxes
+from napari_ubam.study.recording import Recording
+
+
+def find_squares(recording: Recording, frame: np.ndarray, picture: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Say which square of the picture each frame of a recording is cut to.
+
+    A region becomes the square around its centre, of its longer side; without a region and boxes it is the whole
+    picture. A square may reach outside the picture.
+
+    Parameters
+    ----------
+    recording : Recording
+        Has the region or boxes.
+    frame : ndarray of int, shape (T,)
+        Absolute frame numbers.
+    picture : tuple of int
+        The video's height and width [px].
+
+    Returns
+    -------
+    squares : ndarray of float32, shape (T, 3)
+        x and y of the top left corner, and the side [px]. Pixel i covers [i, i + 1).
+    interpolated : ndarray of bool, shape (T,)
+        True where a frame has no box of its own.
+
+    Raises
+    ------
+    StudyError
+        If nothing of the region lies in the picture, or the boxes cannot be read.
+    """
+    height, width = picture
+    if recording.boxes is not None:
+        squares, interpolated = squares_of_boxes(frame, *read_boxes(recording.boxes))
+        where = f"every box of {recording.boxes}"
+    else:
+        x, y, w, h = recording.region or (0, 0, width, height)
+        side = max(w, h)
+        squares = np.tile(np.array([x + (w - side) / 2, y + (h - side) / 2, side], np.float32), (len(frame), 1))
+        interpolated = np.zeros(len(frame), bool)
+        where = f"its region (x {x}, y {y}, {w} x {h} px)"
+    x0, y0, side = squares.T
+    if not ((x0 < width) & (y0 < height) & (x0 + side > 0) & (y0 + side > 0)).any():
+        raise StudyError(
+            f"Recording {recording.name}: {where} lies outside the picture, which is {width} x {height} px "
+            f"({recording.path}). Draw the region again, or leave it out for the whole picture."
+        )
+    return squares, interpolated
+
+
+def cut_square(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Cut a square out of a picture at the picture's own resolution.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (Y, X, 3)
+        The frame.
+    square : array-like of float, shape (3,)
+        x and y of the top left corner, and the side [px]; sub-pixel accurate, and may reach outside the picture,
+        where the picture's edge is repeated.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, N, 3)
+        With N = round(side).
+    """
+    x, y, side = (float(value) for value in square)
+    n = max(1, round(side))
+    if side == n and x.is_integer() and y.is_integer():
+        left, top = int(x), int(y)
+        if min(left, top) >= 0 and left + n <= picture.shape[1] and top + n <= picture.shape[0]:
+            return picture[top : top + n, left : left + n]
+    step = side / n
+    from_output = np.array([[step, 0, x + step / 2 - 0.5], [0, step, y + step / 2 - 0.5]])  # between pixels' centres
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, from_output, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def resize_square(picture: np.ndarray, size: int) -> np.ndarray:
+    """Resize a square picture to ``size`` px; shrinking averages, so that fine texture does not alias."""
+    if len(picture) == size:
+        return picture
+    interpolation = cv2.INTER_AREA if len(picture) > size else cv2.INTER_LINEAR
+    return cv2.resize(picture, (size, size), interpolation=interpolation)
