@@ -1,0 +1,41 @@
+"""Frames from whatever the user points at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_ubam.errors import VideoError
+from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES, ImageFolder, TiffStack
+from napari_ubam.video.lazy import LazyVideo
+from napari_ubam.video.source import FrameSource
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".wmv", ".webm")
+
+
+def open_frames(path: str | Path) -> FrameSource:
+    """Open a video file, a multi-page TIFF, or a folder of numbered images.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file or folder.
+
+    Returns
+    -------
+    FrameSource
+        The frames (T, Y, X, 3), read when indexed.
+
+    Raises
+    ------
+    VideoError
+        If it is missing, or none of these; the message names it and says what to do.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return ImageFolder(path)
+    if suffix in TIFF_SUFFIXES:
+        return TiffStack(path)
+    if suffix in IMAGE_SUFFIXES:
+        raise VideoError(f"{path} is a single image. Choose a video, or the folder that holds all images.")
+    return LazyVideo(path)

@@ -1,0 +1,127 @@
+"""What every reader of frames offers: an array to napari and to the study, read only where asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+
+class FrameSource(ABC):
+    """Frames of one recording as an array (T, Y, X, 3) of uint8 RGB that is read when indexed.
+
+    Attributes
+    ----------
+    path : Path
+        The file or folder that the frames come from.
+    shape : tuple of int
+        (T, Y, X, 3).
+    fps : float
+        Mean frames per second; 0.0 if unknown.
+    problem : str
+        What is wrong with the file although it can be read, and how much of it; empty if nothing is.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    fps: float = 0.0
+    problem: str = ""
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    @abstractmethod
+    def read(self, frames: Sequence[int]) -> np.ndarray:
+        """Read some frames.
+
+        Parameters
+        ----------
+        frames : sequence of int
+            Frame numbers in any order, also repeated; negative ones count from the end.
+
+        Returns
+        -------
+        np.ndarray
+            (n, Y, X, 3) uint8 RGB, in the order asked for.
+
+        Raises
+        ------
+        IndexError
+            If there is no such frame.
+        VideoError
+            If a frame cannot be decoded.
+        """
+
+    def iterate(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+        """Give frames ``start`` to ``stop`` in order, one (Y, X, 3) at a time: the fast path."""
+        for t in range(*slice(start, stop).indices(len(self))):
+            yield self.read([t])[0]
+
+    def close(self) -> None:  # noqa: B027  (not every source holds something open)
+        """Let go of the file; reading again opens it again."""
+
+    @property
+    def size(self) -> int:
+        """Number of values in the array."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __len__(self) -> int:
+        """Give the number of frames."""
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Give all frames in order."""
+        return self.iterate()
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Index as numpy does; only the frames that axis 0 asks for are read."""
+        first, *rest = _expand(key)
+        if isinstance(first, slice):
+            return self.read(range(*first.indices(len(self))))[:, *rest]
+        wanted = np.asarray(first)
+        if wanted.dtype == bool:
+            if wanted.shape != (len(self),):
+                raise IndexError(f"a mask over {len(self)} frames is needed, not one of shape {wanted.shape}")
+            wanted = np.flatnonzero(wanted)
+        if wanted.ndim == 0:
+            return self.read([int(wanted)])[0][tuple(rest)]
+        return self.read(wanted.astype(int).tolist())[:, *rest]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        """Read everything: only for recordings that fit into memory."""
+        return np.asarray(self.read(range(len(self))), dtype=dtype)
+
+    def __enter__(self) -> Self:
+        """Give the source itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the source."""
+        self.close()
+
+    def _numbers(self, frames: Sequence[int]) -> list[int]:
+        """Give frame numbers without negative ones."""
+        numbers = []
+        for t in frames:
+            if not -len(self) <= t < len(self):
+                raise IndexError(f"{self.path} has {len(self)} frames, there is no frame {t}")
+            numbers.append(int(t) % len(self))
+        return numbers
+
+
+def _expand(key: Any) -> tuple[Any, ...]:
+    """Write an index as one entry for each of the four axes."""
+    entries = list(key) if isinstance(key, tuple) else [key]
+    if any(entry is None for entry in entries):
+        raise IndexError("frames cannot be indexed with None; add axes to what is read")
+    dots = [i for i, entry in enumerate(entries) if entry is Ellipsis]
+    at = dots[0] if dots else len(entries)
+    before, after = entries[:at], entries[at + 1 :]
+    if len(before) + len(after) > 4 or len(dots) > 1:
+        raise IndexError("frames have four axes: time, y, x and colour")
+    return (*before, *[slice(None)] * (4 - len(before) - len(after)), *after)
