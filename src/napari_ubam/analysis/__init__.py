@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: neighbours, projection, deviation, comparison of groups, figures and report."""
