@@ -57,8 +57,8 @@ def squares_of_boxes(frame: np.ndarray, box_frames: np.ndarray, boxes: np.ndarra
     """Give every frame a square around its box.
 
     The square's centre follows the box's: linearly between boxes, and held before the first and after the last one.
-    Its side is the same in every frame, the largest width or height of all boxes, so that the scale does not pulse
-    with the boxes' size.
+    Its side is the same in every frame, the largest width or height of all boxes rounded up to a whole pixel, so that
+    the scale does not pulse with the boxes' size.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def squares_of_boxes(frame: np.ndarray, box_frames: np.ndarray, boxes: np.ndarra
     interpolated : ndarray of bool, shape (T,)
         True where a frame has no box of its own.
     """
-    side = boxes[:, 2:].max()
+    side = np.ceil(boxes[:, 2:].max())
     centres = boxes[:, :2] + boxes[:, 2:] / 2
     x, y = (np.interp(frame, box_frames, centre) - side / 2 for centre in centres.T)
     squares = np.stack([x, y, np.full(len(frame), side)], axis=1).astype(np.float32)

@@ -133,7 +133,7 @@ def _read(folder: Path, key: dict[str, Any]) -> Crops | None:
         about = json.loads((folder / "crops.json").read_text(encoding="utf-8"))
         if about["key"] != key:
             return None
-        with np.load(folder / "index.npz") as index:
+        with (folder / "index.npz").open("rb") as file, np.load(file) as index:
             frame, squares, interpolated = index["frame"], index["squares"], index["interpolated"]
         return Crops(
             frames=np.load(folder / "crops.npy", mmap_mode="r"),

@@ -13,8 +13,8 @@ from napari_ubam.study.recording import Recording
 def find_squares(recording: Recording, frame: np.ndarray, picture: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Say which square of the picture each frame of a recording is cut to.
 
-    A region becomes the square around its centre, of its longer side; without a region and boxes it is the whole
-    picture. A square may reach outside the picture.
+    A region becomes the square around its centre, of its longer side, at whole pixels; without a region and boxes it
+    is the whole picture. A square may reach outside the picture.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def find_squares(recording: Recording, frame: np.ndarray, picture: tuple[int, in
     else:
         x, y, w, h = recording.region or (0, 0, width, height)
         side = max(w, h)
-        squares = np.tile(np.array([x + (w - side) / 2, y + (h - side) / 2, side], np.float32), (len(frame), 1))
+        square = x + (w - side) // 2, y + (h - side) // 2, side  # whole pixels, so that nothing is blurred
+        squares = np.tile(np.array(square, np.float32), (len(frame), 1))
         interpolated = np.zeros(len(frame), bool)
         where = f"its region (x {x}, y {y}, {w} x {h} px)"
     x0, y0, side = squares.T
@@ -76,8 +77,13 @@ def cut_square(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
     n = max(1, round(side))
     if side == n and x.is_integer() and y.is_integer():
         left, top = int(x), int(y)
-        if min(left, top) >= 0 and left + n <= picture.shape[1] and top + n <= picture.shape[0]:
-            return picture[top : top + n, left : left + n]
+        inside = picture[max(top, 0) : max(top + n, 0), max(left, 0) : max(left + n, 0)]
+        if inside.shape == (n, n, 3):
+            return inside
+        if inside.size:
+            above, before = max(-top, 0), max(-left, 0)
+            below, after = n - above - inside.shape[0], n - before - inside.shape[1]
+            return cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE)
     step = side / n
     from_output = np.array([[step, 0, x + step / 2 - 0.5], [0, step, y + step / 2 - 0.5]])  # between pixels' centres
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -23,8 +23,8 @@ def read_table(path: str | Path) -> list[Recording]:
 
     The table is a CSV in UTF-8, separated by commas, with one row a recording. Its columns ``path, subject, group``
     are required, ``session, side, x, y, width, height, boxes, start, stop`` optional, in any order and case; further
-    ones are kept as covariates. Paths are relative to the table's folder. A recording is named by its file's stem,
-    made unique (``clip``, ``clip_2``), or by the optional column ``recording``.
+    ones are covariates, kept where they are not empty. Paths are relative to the table's folder. A recording is named
+    by its file's stem, made unique (``clip``, ``clip_2``), or by the optional column ``recording``.
 
     Parameters
     ----------
@@ -162,7 +162,8 @@ def _recording(table: Path, number: int, row: dict[str, str], name: str) -> Reco
             given[column] = _absolute(table.parent, given[column])
     if "side" in given:
         given["side"] = given["side"].lower()
-    covariates = {column: text for column, text in row.items() if column not in (*REQUIRED, *OPTIONAL, NAME)}
+    known = (*REQUIRED, *OPTIONAL, NAME)
+    covariates = {column: text for column, text in row.items() if text and column not in known}
     return Recording.checked(f"{table}, row {number}", name=name, covariates=covariates, **given)
 
 
