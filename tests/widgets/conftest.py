@@ -20,6 +20,11 @@ def make_frames(seed: int, n_frames: int = N_FRAMES) -> np.ndarray:
 
 
 @pytest.fixture
+def frames() -> np.ndarray:
+    return make_frames(5)
+
+
+@pytest.fixture
 def videos(tmp_path) -> list[Path]:
     """Give four small videos."""
     paths = [tmp_path / "videos" / f"walk_{i}.mkv" for i in range(4)]

@@ -64,6 +64,7 @@ class SettingsForm(QWidget, Generic[S]):
             content = QWidget()
             content.setLayout(hidden)
             fold.setContent(content)
+            fold.collapse(animate=False)
             layout.addWidget(fold)
 
     def settings(self) -> S:

@@ -57,7 +57,7 @@ def open_recording(viewer: Viewer, recording: Recording) -> Layer:
 
 
 def show_recording(viewer: Viewer, recording: Recording, frame: int | None = None) -> Layer:
-    """Show a recording's layer, hide those of other recordings, and go to a frame.
+    """Bring a recording's layer into view, hide the recordings that cover it, and go to a frame.
 
     Parameters
     ----------
@@ -75,13 +75,24 @@ def show_recording(viewer: Viewer, recording: Recording, frame: int | None = Non
     """
     shown = open_recording(viewer, recording)
     for layer in viewer.layers:
-        belongs_to = about(layer).get("recording")
-        if path_of(layer) is not None or belongs_to is not None:
-            layer.visible = layer is shown or belongs_to == recording.name
+        others = about(layer).get("recording", recording.name) != recording.name
+        if layer is shown:
+            layer.visible = True
+        elif (others or path_of(layer) is not None) and _overlap(layer, shown):
+            layer.visible = False
+    low, high = shown.extent.world[:, -2:]
+    if not np.all((low <= viewer.scene.camera.center[-2:]) & (viewer.scene.camera.center[-2:] <= high)):
+        viewer.scene.camera.center = (low + high) / 2
     viewer.layers.selection.active = shown
     if frame is not None:
         go_to_frame(viewer, shown, frame)
     return shown
+
+
+def _overlap(one: Layer, other: Layer) -> bool:
+    """Tell whether two layers lie over one another in the picture's plane."""
+    (low, high), (other_low, other_high) = one.extent.world[:, -2:], other.extent.world[:, -2:]
+    return bool(np.all((low < other_high) & (other_low < high)))
 
 
 def go_to_frame(viewer: Viewer, layer: Layer, frame: int) -> None:

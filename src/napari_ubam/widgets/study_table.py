@@ -21,7 +21,7 @@ _TIPS = {
     "Subject": "Who is seen. All recordings of a subject belong to one group.",
     "Group": "Which cohort the subject belongs to, such as healthy or impaired.",
     "Session": "Which visit or day.",
-    "Region": "The part of the picture that counts: x, y, width × height [px].",
+    "Region": "The part of the picture that counts: width × height at x, y [px].",
 }
 
 
@@ -160,5 +160,5 @@ def _text(recording: Recording, column: str) -> str:
     if column == "Region":
         if recording.boxes is not None:
             return f"boxes: {recording.boxes.name}"
-        return "" if recording.region is None else "{}, {}, {} × {}".format(*recording.region)
+        return "" if recording.region is None else "{2} × {3} at {0}, {1}".format(*recording.region)
     return str(getattr(recording, EDITABLE[column]))

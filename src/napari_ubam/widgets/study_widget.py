@@ -51,6 +51,7 @@ class StudyWidget(DockWidget):
         self.form = SettingsForm(self.session.settings)
         fold = QCollapsible("Settings of the study")
         fold.setContent(self.form)
+        fold.collapse(animate=False)
         self._lay_out(fold)
 
         self.table.rejected.connect(show_warning)
@@ -77,7 +78,7 @@ class StudyWidget(DockWidget):
             row(
                 button("New", "Start a study with an empty table.", self._on_new_clicked),
                 button("Open…", "Open the folder of a study.", self._on_open_clicked),
-                button("Save…", "Write the table to the study's folder.", self._on_save_clicked),
+                button("Save", "Write the table to the study's folder.", self._on_save_clicked),
             )
         )
         self.column.addWidget(self.title)
@@ -270,10 +271,10 @@ class StudyWidget(DockWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ask about unsaved changes when the main window is about to close."""
-        if event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible():
-            if not self.may_leave():
-                event.ignore()
-                return True
+        closing = event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible()
+        if closing and not self.may_leave():
+            event.ignore()
+            return True
         return super().eventFilter(watched, event)
 
     # helpers
@@ -305,7 +306,10 @@ def _make_view(table: StudyTable) -> QTableView:
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setAcceptDrops(False)  # the widget takes them
     view.verticalHeader().hide()
-    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    view.verticalHeader().setDefaultSectionSize(24)
+    view.setWordWrap(False)
+    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     view.setMinimumHeight(140)
     view.setAccessibleName("Recordings of the study")
     return view

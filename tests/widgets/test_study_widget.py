@@ -1,0 +1,166 @@
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_ubam.study import Study, write_table
+from napari_ubam.video import open_frames
+from napari_ubam.widgets.region import corners
+from napari_ubam.widgets.study_widget import StudyWidget
+
+
+@pytest.fixture
+def widget(make_napari_viewer):
+    viewer = make_napari_viewer()
+    widget = StudyWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Study")
+    return widget
+
+
+def answer(monkeypatch, button):
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: button)
+
+
+def choose_folder(monkeypatch, folder):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(folder))
+
+
+def names(widget):
+    return [recording.name for recording in widget.session.recordings]
+
+
+def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
+    widget.add_files(videos)
+    widget.add_files(videos[:1])
+    assert names(widget) == ["walk_0", "walk_1", "walk_2", "walk_3"]
+    for row, group in enumerate(["healthy", "healthy", "impaired", "impaired"]):
+        widget.table.setData(widget.table.index(row, 2), group)
+    assert "2 in healthy, 2 in impaired" in widget.summary.text()
+    assert "not saved" in widget.title.text()
+    widget.reference.setCurrentText("impaired")
+    widget.reference.activated.emit(1)
+    choose_folder(monkeypatch, tmp_path / "made")
+    assert widget.save_study()
+    study = Study.open(tmp_path / "made")
+    assert study.reference == "impaired"
+    assert study.groups == ["healthy", "impaired"]
+    assert "not saved" not in widget.title.text()
+
+
+def test_a_layer_without_a_file_is_copied_without_loss(qtbot, widget, frames, tmp_path, monkeypatch):
+    layer = widget.viewer.add_image(
+        frames, rgb=True, name="from memory", metadata={"ubam": {"subject": "s9", "group": "healthy"}}
+    )
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget.viewer.layers.selection.active = layer
+    widget._on_add_layers_clicked()
+    qtbot.waitUntil(lambda: widget.session.recordings != (), timeout=10_000)
+    (recording,) = widget.session.recordings
+    assert (recording.subject, recording.group) == ("s9", "healthy")
+    assert recording.path.parent == tmp_path / "made" / "recordings"
+    assert (open_frames(recording.path)[:] == frames).all()
+    assert widget.save_study()
+    widget.add_layers([layer])
+    assert len(widget.session.recordings) == 1
+
+
+def test_a_layer_that_is_no_video_is_refused_with_a_reason(qtbot, widget, frames, tmp_path, monkeypatch, notifications):
+    layer = widget.viewer.add_image(frames[..., 0].astype(float))
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget.add_layers([layer])
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=10_000)
+    assert "8-bit" in notifications[-1]
+    assert names(widget) == []
+
+
+def test_layers_of_videos_keep_their_file(widget, recordings):
+    from napari_ubam.widgets.layers import open_recording
+
+    layer = open_recording(widget.viewer, recordings[0])
+    widget.add_layers([layer])
+    assert [recording.path for recording in widget.session.recordings] == [recordings[0].path]
+
+
+def test_videos_and_tables_can_be_dropped(widget, videos, recordings, tmp_path):
+    write_table(tmp_path / "table.csv", recordings[:2])
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in (tmp_path / "table.csv", videos[3])])
+    flags = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    widget.dropEvent(QDropEvent(QPointF(1, 1), *flags))
+    assert names(widget) == ["walk_0", "walk_1", "walk_3"]
+    assert [recording.group for recording in widget.session.recordings] == ["healthy", "healthy", "unassigned"]
+
+
+def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notifications):
+    (tmp_path / "table.csv").write_text("file,who\na,b\n")
+    widget.import_table(tmp_path / "table.csv")
+    assert "no column path" in notifications[-1]
+
+
+def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
+    widget.open_study(study.folder)
+    widget.view.selectRow(1)
+    widget._on_draw_clicked()
+    widget.viewer.layers["region"].add_rectangles([corners((5, 6, 30, 40))])
+    widget._on_use_clicked()
+    assert [x.region for x in widget.session.recordings] == [None, (5, 6, 30, 40), None, None]
+    widget._on_clear_clicked()
+    assert widget.session.recordings[1].region is None
+
+
+def test_rows_are_removed(widget, study):
+    widget.open_study(study.folder)
+    assert not widget.remove_button.isEnabled()
+    widget.view.selectRow(0)
+    widget._on_remove_clicked()
+    assert names(widget) == ["walk_1", "walk_2", "walk_3"]
+
+
+def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
+    widget.open_study(study.folder)
+    widget.table.setData(widget.table.index(0, 3), "2")
+    answer(monkeypatch, QMessageBox.StandardButton.Cancel)
+    widget._on_new_clicked()
+    assert len(names(widget)) == 4
+    answer(monkeypatch, QMessageBox.StandardButton.Save)
+    widget._on_new_clicked()
+    assert names(widget) == []
+    assert Study.open(study.folder).recordings[0].session == "2"
+    widget.open_study(study.folder)
+    widget.table.setData(widget.table.index(0, 3), "3")
+    answer(monkeypatch, QMessageBox.StandardButton.Discard)
+    widget._on_new_clicked()
+    assert Study.open(study.folder).recordings[0].session == "2"
+
+
+def test_changes_survive_closing_the_widget(widget, study):
+    widget.open_study(study.folder)
+    widget.table.setData(widget.table.index(0, 3), "2")
+    viewer = widget.viewer
+    viewer.window.remove_dock_widget(widget)
+    again = StudyWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Study")
+    assert again.session.modified
+    assert again.session.recordings[0].session == "2"
+
+
+def test_a_folder_that_is_no_study_is_a_message(widget, tmp_path, notifications):
+    widget.open_study(tmp_path)
+    assert "is not a study" in notifications[-1]
+
+
+def test_a_table_that_cannot_be_saved_is_a_message_and_is_kept(widget, study, videos, monkeypatch, notifications):
+    widget.add_files(videos[:1])
+    choose_folder(monkeypatch, study.folder)
+    assert not widget.save_study()
+    assert "already" in notifications[-1]
+    assert names(widget) == ["walk_0"]
+    assert widget.session.folder is None
+
+
+def test_settings_of_the_study_are_saved(widget, study):
+    widget.open_study(study.folder)
+    assert not widget.session.modified
+    widget.form.fields["crop_size"].value = 64
+    assert widget.save_study()
+    assert Study.open(study.folder).settings.crop_size == 64
