@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 
@@ -6,10 +7,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_ubam.errors import StudyError, VideoError
+from napari_ubam.errors import StudyError, UbamError, VideoError
 from napari_ubam.progress import Cancelled
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Crops, cut_square, load_crops, resize_square
+from napari_ubam.study.npy import NpyWriter
 from napari_ubam.video import write_video
 
 
@@ -158,6 +160,19 @@ def test_stopping_leaves_nothing_half_written(make_study):
     assert list(study.cache_folder.iterdir()) == []
     assert (reports[0].done, reports[0].total) == (0, 12)
     assert "walk" in reports[0].stage
+
+
+def test_a_disk_that_fills_up(make_study, monkeypatch):
+    def full(writer, picture):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    study = make_study()
+    with monkeypatch.context() as patch:
+        patch.setattr(NpyWriter, "append", full)
+        with pytest.raises(UbamError, match="disk is full"):
+            load(study)
+    assert list(study.cache_folder.iterdir()) == []
+    assert len(load(study).frames) == 12
 
 
 def test_progress_ends_at_its_total(make_study):

@@ -25,7 +25,7 @@ def test_grey_and_transparent_layers(tmp_path, frames):
 def test_names_fit_files_and_nothing_is_overwritten(tmp_path, frames):
     first = save_layer(tmp_path, "a/b: walk [1]", frames, 30)
     second = save_layer(tmp_path, "a/b: walk [1]", frames[:2], 30)
-    assert (first.name, second.name) == ("a_b_walk_1.mkv", "a_b_walk_1_2.mkv")
+    assert (first.name, second.name) == ("a_b_ walk [1].mkv", "a_b_ walk [1]_2.mkv")
     with open_frames(first) as source:
         assert len(source) == len(frames)
 

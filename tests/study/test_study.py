@@ -91,7 +91,7 @@ def test_a_folder_without_a_study(tmp_path):
         ("crop_size = 128", "crop_size = ", ["not valid TOML", "line 6"]),
         ("crop_size = 128", "crop_size = 1000", ["line 6", "crop_size = 1000", "multiple of 32"]),
         ("crop_size = 128", "crop_siez = 128", ["line 6", "crop_siez", "spelling"]),
-        ("[settings]", "[setings]", ["line 5", "setings", "spelling"]),
+        ("[settings]", "[options]", ["line 5", "options", "spelling"]),
         ('reference = "healthy"', "reference = 3", ["line 3", "reference"]),
         ('reference = "healthy"', 'reference = "sane"', ["'sane'", "healthy (1 subject)"]),
     ],

@@ -26,13 +26,13 @@ def test_optional_columns_and_covariates(tmp_path):
     (recording,) = read_table(
         table(
             tmp_path,
-            "Subject,Path,GROUP,Session,side,x,y,width,height,start,stop,Age,weight",
-            'anna,a.mp4,healthy,day 2,Left,-3,4,50,60,10,90,7,"1,5"',
+            "Subject,Path,GROUP,Session,side,x,y,width,height,start,stop,Age,weight,name",
+            'anna,a.mp4,healthy,day 2,Left,-3,4,50,60,10,90,7,"1,5",Anna',
         )
     )
     assert recording.region == (-3, 4, 50, 60)
     assert (recording.session, recording.side, recording.start, recording.stop) == ("day 2", "left", 10, 90)
-    assert recording.covariates == {"Age": "7", "weight": "1,5"}
+    assert recording.covariates == {"Age": "7", "weight": "1,5", "name": "Anna"}
 
 
 def test_boxes_are_relative_to_the_table(tmp_path):
@@ -52,6 +52,7 @@ def test_tables_of_spreadsheets(tmp_path):
     [
         (["a/clip.mp4", "b/clip.mp4", "c/clip.mp4"], ["clip", "clip_2", "clip_3"]),
         (["clip.mp4", "clip.avi", "clip_2.mp4"], ["clip", "clip_3", "clip_2"]),
+        (["10:30 left?.mp4", "..mp4"], ["10_30 left_", "recording"]),  # files may be called so, but not everywhere
         (["Clip.mp4", "clip.mp4"], ["Clip", "clip_2"]),  # one file on Windows and macOS
     ],
 )
@@ -108,7 +109,7 @@ def test_optional_columns_that_nobody_uses_are_left_out(tmp_path):
         ([f"{HEADER},start", "a.mp4,anna,healthy,-1"], ["row 2", "'start'", "-1"]),
         ([f"{HEADER},start,stop", "a.mp4,anna,healthy,9,9"], ["row 2", "start is 9", "stop is 9"]),
         ([f"{HEADER},side", "a.mp4,anna,healthy,front"], ["row 2", "'side'", "'left' or 'right'"]),
-        ([f"{HEADER},recording", "a.mp4,anna,healthy,../a"], ["row 2", "'name'", "../a"]),
+        ([f"{HEADER},recording", "a.mp4,anna,healthy,../a"], ["row 2", "'recording'", "../a"]),
         ([f"{HEADER},recording", "a.mp4,anna,healthy,x", "b.mp4,bob,healthy,X"], ["row 3", "another row"]),
         (
             [f"{HEADER},x,y,width,height,boxes", "a.mp4,anna,healthy,1,2,3,4,b.csv"],
@@ -131,6 +132,11 @@ def test_files_that_are_no_table(tmp_path):
         read_table(table(tmp_path, HEADER, "a.mp4,Änne,healthy", encoding="utf-16"))
     with pytest.raises(StudyError, match=r"cannot be read|does not exist"):
         read_table(tmp_path)
+
+
+def test_covariates_cannot_hide_other_columns(tmp_path):
+    with pytest.raises(StudyError, match=r"row 2, column 'covariates': 'Path' cannot be"):
+        Recording.checked("row 2", name="a", path=tmp_path, subject="s", group="g", covariates={"Path": "x"})
 
 
 def test_unique_name():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_ubam.errors import StudyError
+from napari_ubam.study.recording import file_name
 from napari_ubam.study.study import LAYERS_FOLDER
 from napari_ubam.study.table import unique_name
 from napari_ubam.video import write_video
@@ -50,7 +50,7 @@ def save_layer(study_folder: str | Path, name: str, frames: Any, fps: float) -> 
     if min(shape[:3]) == 0:
         raise StudyError(f"The layer {name!r} is empty (shape {shape}). Choose a layer that holds frames.")
     folder = Path(study_folder) / LAYERS_FOLDER
-    stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "layer"
+    stem = file_name(name) or "layer"
     path = folder / f"{unique_name(stem, [p.stem for p in folder.glob('*')])}.mkv"
     write_video(path, (np.asarray(frames[t]) for t in range(shape[0])), fps)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from napari_ubam.errors import StudyError
 
 REGION = ("x", "y", "width", "height")
+NAME_COLUMN = "recording"  # what tables and results call a recording's name
+_NOT_IN_FILES = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
 
 
 class Recording(BaseModel):
@@ -72,7 +75,8 @@ class Recording(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            column = f", column '{first['loc'][0]}'" if first["loc"] else ""
+            named = NAME_COLUMN if first["loc"] == ("name",) else first["loc"][0] if first["loc"] else None
+            column = f", column '{named}'" if named else ""
             raise StudyError(f"{where}{column}: {_in_words(dict(first))}") from error
 
     @field_validator("subject", "group", "session")
@@ -85,8 +89,17 @@ class Recording(BaseModel):
     @field_validator("name")
     @classmethod
     def _is_file_name(cls, value: str) -> str:
-        if not value.strip(". ") or value.startswith(".") or any(c in '<>:"/\\|?*' or ord(c) < 32 for c in value):
+        if not value or value != file_name(value):
             raise ValueError(f"{value!r} cannot be the name of a file. Use letters, digits, '-' and '_'.")
+        return value
+
+    @field_validator("covariates")
+    @classmethod
+    def _are_other_columns(cls, value: dict[str, str]) -> dict[str, str]:
+        taken = {NAME_COLUMN, *cls.model_fields} - {"name", "covariates"}  # the columns of a table
+        for column in value:
+            if not column.strip() or column.strip().lower() in taken:
+                raise ValueError(f"{column!r} cannot be a covariate's name. Choose another one.")
         return value
 
     @model_validator(mode="after")
@@ -118,6 +131,11 @@ class Recording(BaseModel):
         if self.x is None or self.y is None or self.width is None or self.height is None:
             return None
         return self.x, self.y, self.width, self.height
+
+
+def file_name(text: str) -> str:
+    """Turn ``text`` into a name that files can have on every system; empty if nothing is left."""
+    return _NOT_IN_FILES.sub("_", text).strip(". ")
 
 
 def _in_words(error: dict) -> str:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from napari_ubam.errors import StudyError
 from napari_ubam.files import write_text
-from napari_ubam.study.recording import REGION, Recording
+from napari_ubam.study.recording import NAME_COLUMN, REGION, Recording, file_name
 
 REQUIRED = ("path", "subject", "group")
 OPTIONAL = ("session", "side", *REGION, "boxes", "start", "stop")
-NAME = "recording"  # the column that keeps names as they are when rows come and go
 
 
 def read_table(path: str | Path) -> list[Recording]:
@@ -24,7 +23,8 @@ def read_table(path: str | Path) -> list[Recording]:
     The table is a CSV in UTF-8, separated by commas, with one row a recording. Its columns ``path, subject, group``
     are required, ``session, side, x, y, width, height, boxes, start, stop`` optional, in any order and case; further
     ones are covariates, kept where they are not empty. Paths are relative to the table's folder. A recording is named
-    by its file's stem, made unique (``clip``, ``clip_2``), or by the optional column ``recording``.
+    by its file's stem, made unique (``clip``, ``clip_2``), or by the optional column ``recording``, which a study's own
+    table has so that names stay when rows go.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def read_table(path: str | Path) -> list[Recording]:
     """
     path = Path(os.path.abspath(path))
     rows = list(read_rows(path, REQUIRED))
-    names = _names(path, [(number, row["path"], row.get(NAME, "")) for number, row in rows])
+    names = _names(path, [(number, row["path"], row.get(NAME_COLUMN, "")) for number, row in rows])
     return [_recording(path, number, row, name) for (number, row), name in zip(rows, names, strict=True)]
 
 
@@ -60,8 +60,10 @@ def write_table(path: str | Path, recordings: Iterable[Recording]) -> None:
     folder = Path(os.path.abspath(path)).parent
     rows = [_row(recording, folder) for recording in recordings]
     used = {column for row in rows for column, value in row.items() if value}
-    covariates = dict.fromkeys(column for row in rows for column in row if column not in (*REQUIRED, *OPTIONAL, NAME))
-    columns = [*REQUIRED, "session", *(c for c in OPTIONAL[1:] if c in used), NAME, *covariates]
+    covariates = dict.fromkeys(
+        column for row in rows for column in row if column not in (*REQUIRED, *OPTIONAL, NAME_COLUMN)
+    )
+    columns = [*REQUIRED, "session", *(c for c in OPTIONAL[1:] if c in used), NAME_COLUMN, *covariates]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -138,7 +140,7 @@ def _cells(path: Path) -> list[list[str]]:
 
 def _header(path: Path, cells: list[str], required: Sequence[str]) -> list[str]:
     """Check the columns' names; the known ones in lower case."""
-    known = {*REQUIRED, *OPTIONAL, NAME, *required}
+    known = {*REQUIRED, *OPTIONAL, NAME_COLUMN, *required}
     header = [c.strip().lower() if c.strip().lower() in known else c.strip() for c in cells]
     missing = [column for column in required if column not in header]
     if missing and len(header) == 1 and (";" in header[0] or "\t" in header[0]):
@@ -162,7 +164,7 @@ def _recording(table: Path, number: int, row: dict[str, str], name: str) -> Reco
             given[column] = _absolute(table.parent, given[column])
     if "side" in given:
         given["side"] = given["side"].lower()
-    known = (*REQUIRED, *OPTIONAL, NAME)
+    known = (*REQUIRED, *OPTIONAL, NAME_COLUMN)
     covariates = {column: text for column, text in row.items() if text and column not in known}
     return Recording.checked(f"{table}, row {number}", name=name, covariates=covariates, **given)
 
@@ -183,11 +185,12 @@ def _names(table: Path, rows: Sequence[tuple[int, str, str]]) -> list[str]:
             raise StudyError(f"{table}, row {number}, column 'path': it is empty. Write the video's path into it.")
         if given and unique_name(given, taken) != given:
             raise StudyError(
-                f"{table}, row {number}, column '{NAME}': another row has the name {given!r}. Give it another one."
+                f"{table}, row {number}, column '{NAME_COLUMN}': another row has the name {given!r} already. "
+                "Give this one another name."
             )
         if given:
             taken.append(given)
-    stems = [Path(path.replace("\\", "/")).stem.strip(". ") or "recording" for _, path, _ in rows]
+    stems = [file_name(Path(path.replace("\\", "/")).stem) or "recording" for _, path, _ in rows]
     names = [given for *_, given in rows]
     # The first of each stem keeps it, so that clip.mp4, clip.avi and clip_2.mp4 become clip, clip_3 and clip_2.
     for i, stem in enumerate(stems):
@@ -208,4 +211,4 @@ def _row(recording: Recording, folder: Path) -> dict[str, str]:
         values["boxes"] = portable_path(recording.boxes, folder)
     values["start"] = recording.start or None
     texts = {column: "" if value is None else str(value) for column, value in values.items()}
-    return texts | {NAME: recording.name} | recording.covariates
+    return texts | {NAME_COLUMN: recording.name} | recording.covariates
