@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -159,7 +159,7 @@ class Decoder:
     def _match_frames(
         self, packets: Iterator[av.Packet[VideoStream]], start: int, by_time: bool
     ) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode from a keyframe; end early where the packets are not those of the index."""
+        """Decode from a keyframe; end early where it is none, or packets are not those of the index."""
         known, number = self.index.packets, self.index.number
         assert number is not None
 
@@ -172,11 +172,17 @@ class Decoder:
                     raise _Strayed
                 yield packet
 
+        begun = False
         try:
             for position, frame in decode(self._stream, checked(), start):
                 t = NO_FRAME if position is None else int(number[position])
-                if t >= number[start] and not frame.is_corrupt:
-                    yield t, frame
+                if t < number[start] or frame.is_corrupt:
+                    continue
+                # streams that are refreshed strip by strip call frames keyframes that need those before
+                if not begun and (position != start or frame.pict_type in (PictureType.P, PictureType.B)):
+                    return
+                begun = True
+                yield t, frame
         except _Strayed:
             return
 
@@ -238,12 +244,11 @@ def index_by_decoding(path: Path, packets: Packets) -> FrameIndex:
     if not order:
         raise VideoError(f"No frame of {path} can be decoded: the file is damaged. Copy it again, or leave it out.")
     expected = max(packets.expected, int(packets.shown.sum()))
-    broken = packets.expected > len(packets.size) or bool(damaged) or bool(refused)
-    problem = (
-        f"{path} is damaged or was cut off: {len(order)} of {expected} frames can be decoded, and these are used."
-        if broken
-        else ""
-    )
+    problem = ""
+    if len(order) < expected and (refused or packets.expected > len(packets.size)):
+        problem = f"{path} is damaged or was cut off: {len(order)} of {expected} frames can be decoded; these are used."
+    elif damaged or refused:
+        problem = f"{path} is damaged: all {len(order)} frames can be decoded, but some may look wrong."
     known = [position for position in order if position is not None]
     if len(set(known)) != len(order):
         return FrameIndex(packets, None, np.array([0]), len(order), problem)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -68,7 +70,8 @@ class TiffStack(ImageStack):
         self.path = Path(path)
         self._lock = RLock()
         self._file: tifffile.TiffFile | None = None
-        series = self._open().series[0]
+        with _complaints() as complaints:
+            series = self._open().series[0]
         axes = series.axes
         match = re.fullmatch(r"([^YXS]*)(YXS|SYX|YX)", axes)
         if match is None:
@@ -80,7 +83,9 @@ class TiffStack(ImageStack):
             raise VideoError(f"{self.path} has {sides['S']} channels: save it as a stack of grey or RGB images.")
         length = int(np.prod(series.shape[: len(match[1])], dtype=int))
         self.shape = (length, sides["Y"], sides["X"], 3)
-        self.fps = 0.0
+        self._leave_out_cut_page()
+        if complaints or len(self) < length:
+            self.problem = f"{self.path} is damaged or was cut off: {len(self)} frames can be read; these are used."
 
     def close(self) -> None:
         """Close the file; reading again opens it again."""
@@ -99,14 +104,25 @@ class TiffStack(ImageStack):
                 raise VideoError(f"{self.path} cannot be read as a TIFF: {error}. Copy or export it again.") from error
         return self._file
 
+    def _leave_out_cut_page(self) -> None:
+        """Make the stack one shorter where the file ends within its last page."""
+        try:
+            self._load(len(self) - 1)
+        except VideoError:
+            if len(self) == 1:
+                self.close()
+                raise
+            self.shape = (len(self) - 1, *self.shape[1:])
+            self._load(len(self) - 1)
+
     def _load(self, t: int) -> np.ndarray:
         with self._lock:
             series = self._open().series[0]
             try:
-                if len(series.pages) == len(self):
+                if len(series.pages) > 1 or len(self) == 1:
                     image = series.pages[t].asarray()  # type: ignore[union-attr]
                 else:  # ImageJ writes large stacks as one block behind a single page
-                    image = tifffile.memmap(self.path, mode="r").reshape(len(self), *self._image_shape)[t]
+                    image = tifffile.memmap(self.path, mode="r").reshape(-1, *self._image_shape)[t]
             except Exception as error:  # tifffile's codecs raise all kinds
                 raise VideoError(f"Page {t} of {self.path} cannot be read: {error}. Export it again.") from error
         image = image.reshape(self._image_shape)
@@ -132,7 +148,8 @@ class ImageFolder(ImageStack):
         self._files = image_files(self.path)
         if not self._files:
             raise VideoError(f"{self.path} has no images in it. Choose a folder with png, jpg, tif or bmp images.")
-        width, height = _open_image(self._files[0]).size
+        with _open_image(self._files[0]) as image:
+            width, height = image.size
         for file in self._files[1:]:
             with _open_image(file) as image:
                 if image.size != (width, height):
@@ -141,7 +158,6 @@ class ImageFolder(ImageStack):
                         f"{width} x {height}. Keep only images of one size in a folder."
                     )
         self.shape = (len(self._files), height, width, 3)
-        self.fps = 0.0
 
     def _load(self, t: int) -> np.ndarray:
         with _open_image(self._files[t]) as image:
@@ -162,6 +178,19 @@ def to_uint8(image: np.ndarray, low: float, high: float) -> np.ndarray:
     """Scale values from [low, high] to [0, 255]; values outside are clipped, NaN becomes 0."""
     scaled = (image.astype(np.float32) - low) * (255 / (high - low) if high > low else 0)
     return np.asarray(np.nan_to_num(np.clip(scaled, 0, 255)).round().astype(np.uint8))
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what tifffile logs: it does not raise where a file ends too early."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    tifffile.logger().addHandler(handler)
+    try:
+        yield lines
+    finally:
+        tifffile.logger().removeHandler(handler)
 
 
 def _open_image(file: Path) -> Image.Image:

@@ -26,6 +26,7 @@ class LazyVideo(FrameSource):
     Frame ``t`` is the ``t``-th frame that decoding the file from its start gives, for constant
     and variable rates, B-frames, open groups of pictures and edit lists. Opening passes once over the
     packets without decoding; only where their times cannot be trusted is the file decoded once.
+    In a damaged stretch the decoder makes up what is missing, and may make up something else after a jump.
     Pictures are turned upright as the file says. Reading one frame after the other does not seek,
     and frames decoded on the way stay in a small cache. May be used from several threads.
 

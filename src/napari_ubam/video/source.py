@@ -87,7 +87,8 @@ class FrameSource(ABC):
                 raise IndexError(f"a mask over {len(self)} frames is needed, not one of shape {wanted.shape}")
             wanted = np.flatnonzero(wanted)
         if wanted.ndim == 0:
-            return self.read([int(wanted)])[0][tuple(rest)]
+            picked: np.ndarray = self.read([int(wanted)])[0][tuple(rest)]
+            return picked
         return self.read(wanted.astype(int).tolist())[:, *rest]
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:

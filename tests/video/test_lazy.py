@@ -1,0 +1,215 @@
+import threading
+
+import numpy as np
+import pytest
+
+from napari_ubam.errors import VideoError
+from napari_ubam.video import LazyVideo, lazy
+
+KINDS = [
+    "constant.mp4",
+    "variable.mp4",
+    "open_gop.mkv",
+    "open_gop.mov",
+    "intra_refresh.mp4",
+    "long_gop.mp4",
+    "lossless.mkv",
+    "no_index.ts",
+    "mpeg2.mpg",
+    "mpeg2.mts",
+    "b_frames.avi",
+    "h264.avi",
+    "windows.wmv",
+    "web.webm",
+    "edit_list.mp4",
+    "fragmented.mp4",
+]
+
+
+@pytest.fixture
+def no_cache(monkeypatch):
+    monkeypatch.setattr(lazy, "_CACHE_BYTES", 0)
+
+
+@pytest.fixture
+def jumps(monkeypatch):
+    """Count how often decoding starts somewhere else than where it stands."""
+    count = []
+    jump = lazy.Decoder._jump
+    monkeypatch.setattr(lazy.Decoder, "_jump", lambda self, key: (count.append(key), jump(self, key))[1])
+    return count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_order_gives_the_frames_of_plain_decoding(videos, kit, kind, no_cache):
+    truth = kit.decode_all(videos(kind))
+    with LazyVideo(videos(kind)) as video:
+        assert video.shape == (len(truth), 48, 64, 3)
+        assert video.problem == ""
+        for t in [*np.random.default_rng(0).permutation(len(truth)), *range(len(truth))[::-3]]:
+            np.testing.assert_array_equal(video[int(t)], truth[t], err_msg=f"frame {t}")
+        for t, frame in enumerate(video):
+            np.testing.assert_array_equal(frame, truth[t], err_msg=f"frame {t}")
+
+
+def test_an_edit_list_cuts_frames_away(videos, kit):
+    assert len(LazyVideo(videos("edit_list.mp4"))) == kit.n - 5
+
+
+@pytest.mark.parametrize("name", ["horse.mp4", "bridge.mp4", pytest.param("mirror_mouse.mp4", marks=pytest.mark.slow)])
+def test_real_recordings_in_any_order(shared, kit, name, no_cache):
+    path = shared / "data" / name
+    truth = kit.decode_all(path)
+    with LazyVideo(path) as video:
+        assert len(video) == len(truth)
+        for t in np.random.default_rng(0).permutation(len(truth))[:40]:
+            np.testing.assert_array_equal(video[int(t)], truth[t])
+
+
+@pytest.mark.parametrize("kind", ["constant.mp4", "variable.mp4", "h264.avi", "no_index.ts"])
+def test_one_frame_after_the_other_does_not_seek(videos, kind, jumps, no_cache):
+    video = LazyVideo(videos(kind))
+    jumps.clear()
+    for t in range(10, len(video)):
+        video[t]
+    assert len(jumps) <= 1
+    jumps.clear()
+    assert sum(1 for _ in video.iterate(10)) == len(video) - 10
+    assert len(jumps) <= 1
+
+
+def test_frames_near_the_last_one_come_from_the_cache(videos, jumps):
+    video = LazyVideo(videos("constant.mp4"))
+    video[20]
+    jumps.clear()
+    video[19], video[20], video[18]
+    assert not jumps
+
+
+def test_indexing_is_that_of_numpy(videos):
+    video = LazyVideo(videos("constant.mp4"))
+    whole = np.asarray(video)
+    assert whole.shape == video.shape
+    assert (video.ndim, video.dtype, video.size) == (4, np.uint8, whole.size)
+    mask = np.arange(len(video)) % 7 == 0
+    for key in [
+        3,
+        -1,
+        np.int64(4),
+        slice(5, 30, 5),
+        slice(None, None, -9),
+        [7, 2, 2, -3],
+        np.array([1, 40]),
+        mask,
+        (slice(2, 4), slice(10, 20)),
+        (5, slice(10, 20), 3),
+        (..., 0),
+        (slice(0, 3), ..., slice(0, 2)),
+        (6, 7, 8, 1),
+        slice(4, 4),
+    ]:
+        np.testing.assert_array_equal(video[key], whole[key], err_msg=str(key))
+    np.testing.assert_array_equal(video.read([9, 3, 9]), whole[[9, 3, 9]])
+    np.testing.assert_array_equal(list(video.iterate(45)), whole[45:])
+    np.testing.assert_array_equal(list(video.iterate(4, 6)), whole[4:6])
+    assert list(video.iterate(6, 6)) == []
+    for key in [len(video), -len(video) - 1, (0, 0, 0, 0, 0), None, mask[:-1]]:
+        with pytest.raises(IndexError):
+            video[key]
+
+
+def test_what_is_given_may_be_changed(videos):
+    video = LazyVideo(videos("constant.mp4"))
+    video[5][:] = 0
+    assert video[5].any()
+
+
+def test_mean_rate(videos, kit):
+    assert LazyVideo(videos("constant.mp4")).fps == 25
+    assert LazyVideo(videos("lossless.mkv")).fps == 25
+    times = np.cumsum(np.random.default_rng(0).integers(5, 90, kit.n))
+    assert LazyVideo(videos("variable.mp4")).fps == pytest.approx(1000 * (kit.n - 1) / (times[-1] - times[0]), rel=0.02)
+
+
+def test_a_turned_picture_is_set_upright(videos, kit, tmp_path):
+    plain = kit.decode_all(videos("constant.mp4"))
+    video = LazyVideo(kit.remux(videos("constant.mp4"), tmp_path / "turned.mp4", rotation=90))
+    assert video.shape == (kit.n, 64, 48, 3)
+    np.testing.assert_array_equal(video[7], np.rot90(plain[7]))
+    np.testing.assert_array_equal(next(video.iterate(7)), np.rot90(plain[7]))
+
+
+def test_several_threads(videos, kit, no_cache):
+    truth = kit.decode_all(videos("constant.mp4"))
+    video = LazyVideo(videos("constant.mp4"))
+    wrong = []
+
+    def look(seed):
+        for t in np.random.default_rng(seed).integers(0, kit.n, 15):
+            if not np.array_equal(video[int(t)], truth[t]):
+                wrong.append(t)
+
+    threads = [threading.Thread(target=look, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for frame, expected in zip(video.iterate(), truth, strict=True):
+        np.testing.assert_array_equal(frame, expected)
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_closed_video_opens_again(videos):
+    with LazyVideo(videos("constant.mp4")) as video:
+        frame = video[9]
+    np.testing.assert_array_equal(video[9], frame)
+
+
+def test_a_single_frame(kit, tmp_path):
+    video = LazyVideo(kit.make_video(tmp_path / "one.mp4", "libx264", n=1))
+    assert video.shape == (1, 48, 64, 3)
+    assert video[0].shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"), [("fragmented.mp4", 0.6), ("b_frames.avi", 0.6), ("lossless.mkv", 0.6), ("open_gop.mkv", 0.8)]
+)
+def test_what_is_left_of_a_truncated_file_can_be_read(videos, kit, tmp_path, kind, part):
+    truth = kit.decode_all(videos(kind))
+    video = LazyVideo(kit.cut(videos(kind), tmp_path / kind, part))
+    assert 0 < len(video) < len(truth)
+    assert f"{len(video)} of " in video.problem
+    assert str(tmp_path / kind) in video.problem
+    whole = list(video.iterate())
+    assert len(whole) == len(video)
+    for t in range(len(video))[::-1]:
+        np.testing.assert_array_equal(video[t], whole[t])
+    for t in range(len(video) - 3):  # the last may be made up in part
+        np.testing.assert_array_equal(video[t], truth[t])
+
+
+def test_a_file_without_its_end_that_holds_the_index(videos, kit, tmp_path):
+    with pytest.raises(VideoError, match=r"cut\.mp4 cannot be read as a video.*end was never"):
+        LazyVideo(kit.cut(videos("constant.mp4"), tmp_path / "cut.mp4", 0.6))
+
+
+def test_a_file_damaged_after_it_was_opened_says_so(videos, kit, tmp_path):
+    path = kit.cut(videos("lossless.mkv"), tmp_path / "v.mkv", 1.0)
+    video = LazyVideo(path)
+    video.close()
+    kit.cut(videos("lossless.mkv"), path, 0.5)
+    with pytest.raises(VideoError, match=r"Frame 45 of .*v\.mkv cannot be decoded"):
+        video[45]
+
+
+def test_no_video(kit, tmp_path):
+    with pytest.raises(VideoError, match=r"none\.mp4 was not found"):
+        LazyVideo(tmp_path / "none.mp4")
+    (tmp_path / "text.mp4").write_text("frame, x, y\n" * 50)
+    (tmp_path / "text.txt").write_text("frame, x, y\n" * 50)
+    (tmp_path / "empty.avi").write_bytes(b"")
+    for name in ["text.mp4", "text.txt", "empty.avi"]:
+        with pytest.raises(VideoError, match=name):
+            LazyVideo(tmp_path / name)
+    with pytest.raises(VideoError, match=tmp_path.name):
+        LazyVideo(tmp_path)
