@@ -4,14 +4,24 @@ form with its tooltips, the validation, and what is written beside the result.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Background = Literal["auto", "median", "none"]
 Objective = Literal["landmarks", "contrastive", "order"]
 GeneratorKind = Literal["warp", "vae"]
 Preset = Literal["quick", "standard", "thorough"]
+Device = Annotated[
+    str,
+    Field(
+        title="Device",
+        description="Where to compute: 'auto' picks CUDA, then MPS, then CPU. Or name one: 'cpu', 'cuda:0', 'mps'.",
+    ),
+]
+Seed = Annotated[
+    int, Field(ge=0, title="Seed", description="Same seed, same machine, same versions: same result.")
+]
 
 
 class Settings(BaseModel):
@@ -51,13 +61,8 @@ class TrainSettings(Settings):
         description="Stop training after this many minutes even if the preset asks for more. Empty: no limit. "
         "Results are repeatable only without a limit.",
     )  # fmt: skip
-    device: str = Field(
-        "auto", title="Device",
-        description="Where to compute: 'auto' picks CUDA, then MPS, then CPU. Or name one: 'cpu', 'cuda', 'cuda:1', 'mps'.",
-    )  # fmt: skip
-    seed: int = Field(
-        0, ge=0, title="Seed", description="Same seed, same machine, same versions: same models."
-    )
+    device: Device = "auto"
+    seed: Seed = 0
     objective: Objective = Field(
         "landmarks", title="Posture objective",
         description="What posture is learned from. 'landmarks': points that the network finds for itself by redrawing "
@@ -75,11 +80,23 @@ class TrainSettings(Settings):
         description="How many points the 'landmarks' objective finds on the body.",
     )  # fmt: skip
 
+    @model_validator(mode="before")
+    @classmethod
+    def _warp_needs_landmarks(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("objective", "landmarks") != "landmarks":
+            return values | {"generator": "vae"}
+        return values
+
+    @property
+    def trained_together(self) -> bool:
+        """Whether posture and generator are trained in one stage."""
+        return self.generator == "warp"
+
 
 class EmbedSettings(Settings):
     """Where to compute postures and behaviours."""
 
-    device: str = TrainSettings.model_fields["device"]
+    device: Device = "auto"
 
 
 class DeviateSettings(Settings):
@@ -106,7 +123,7 @@ class MagnifySettings(Settings):
         2.5, ge=-2, le=10, title="Factor",
         description="0 shows the reference posture, 1 the recording itself, 2.5 the deviation magnified.",
     )  # fmt: skip
-    device: str = TrainSettings.model_fields["device"]
+    device: Device = "auto"
 
 
 class CompareSettings(Settings):
@@ -114,6 +131,6 @@ class CompareSettings(Settings):
 
     n_permutations: int = Field(
         10_000, ge=100, le=10_000_000, title="Permutations",
-        description="How often group labels are shuffled over subjects. All of them are enumerated where they are fewer.",
+        description="How often group labels are shuffled over subjects. All are enumerated where they are fewer.",
     )  # fmt: skip
-    seed: int = TrainSettings.model_fields["seed"]
+    seed: Seed = 0

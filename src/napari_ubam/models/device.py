@@ -1,0 +1,36 @@
+"""Where to compute."""
+
+from __future__ import annotations
+
+import torch
+
+from napari_ubam.errors import DeviceError
+
+
+def available_devices() -> list[str]:
+    """Names of the devices that can be asked for, the best one first."""
+    names = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device of that name; ``auto`` is CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device on this machine.
+    """
+    there = available_devices()
+    if name == "auto":
+        return torch.device(there[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    wanted = "cuda:0" if name == "cuda" else name
+    if device is None or wanted not in there:
+        raise DeviceError(f"There is no device '{name}' on this machine. Use 'auto' or one of: {', '.join(there)}.")
+    return device

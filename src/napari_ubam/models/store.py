@@ -1,0 +1,78 @@
+"""Models on disk: weights as safetensors, and beside them a JSON file that says how to build the module.
+
+Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from napari_ubam.errors import ModelError
+from napari_ubam.files import atomic_path, write_text
+from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.encoder import ConvEncoder
+from napari_ubam.models.landmarks import LandmarkEncoder
+from napari_ubam.models.vae import VaeGenerator
+from napari_ubam.models.warp import WarpGenerator
+
+KINDS: dict[str, type[nn.Module]] = {
+    cls.__name__: cls for cls in (LandmarkEncoder, ConvEncoder, BehaviourEncoder, WarpGenerator, VaeGenerator)
+}
+
+
+def build_model(kind: str, arguments: dict[str, Any]) -> nn.Module:
+    """Make the module of that kind, with weights as they are drawn."""
+    return KINDS[kind](**arguments)
+
+
+def save_model(folder: Path, model: nn.Module, arguments: dict[str, Any], record: dict[str, Any]) -> None:
+    """Write ``model.safetensors`` and ``config.json`` (how it is built, and the record of how it was trained)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with atomic_path(folder / "model.safetensors") as temporary:
+        save_file(weights, temporary)
+    config = {"kind": type(model).__name__, "arguments": arguments, **record}
+    write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def load_model(folder: Path, device: torch.device) -> nn.Module:
+    """Read a model for use: in evaluation mode, on ``device``.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its files are damaged.
+    """
+    config = load_config(folder)
+    try:
+        model = build_model(config["kind"], config["arguments"])
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"The model in {folder} is damaged ({error}). Train it again.") from error
+    return model.to(device).eval().requires_grad_(False)
+
+
+def load_config(folder: Path) -> dict[str, Any]:
+    """Read how a model was built and trained.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it cannot be read.
+    """
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"There is no trained model in {folder}. Train the study first: napari-ubam train {folder.parent.parent}"
+        ) from None
+    except (OSError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}). Train the study again.") from error

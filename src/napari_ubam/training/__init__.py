@@ -1,0 +1,1 @@
+"""Fit the models to a study."""

@@ -1,0 +1,186 @@
+"""Batches of frames and clips, drawn from the study's crops.
+
+What is in a batch depends on the seed and the step alone, so that a training which was
+stopped and resumed sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+from napari_ubam.models.behaviour import CLIP_SECONDS, clips_around
+
+Batch = dict[str, torch.Tensor]
+Draw = Callable[[np.random.Generator, int], Batch]
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """What a training sees of one recording.
+
+    Attributes
+    ----------
+    subject : str
+        Who it shows.
+    frames : ndarray of uint8, shape (T, S, S, 3)
+        The crops.
+    background : ndarray of uint8, shape (S, S, 3)
+        The recording's own background, or its mean colour.
+    fps : float
+        Frames per second.
+    """
+
+    subject: str
+    frames: np.ndarray
+    background: np.ndarray
+    fps: float
+
+
+class FrameBank:
+    """Draws frames so that every subject counts the same, however long its recordings are.
+
+    Parameters
+    ----------
+    footage : list of Footage
+        At least one.
+    """
+
+    def __init__(self, footage: list[Footage]) -> None:
+        self.footage = footage
+        subjects = [f.subject for f in footage]
+        share = np.array([len(f.frames) / sum(len(g.frames) for g in footage if g.subject == f.subject) for f in footage])
+        self._weights = share / len(set(subjects))
+
+    def recordings(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Draw the indices of n recordings, a subject being as likely as any other."""
+        return rng.choice(len(self.footage), n, p=self._weights)
+
+    def pairs(self, rng: np.random.Generator, n: int) -> Batch:
+        """Draw two frames each of n recordings: ``one``, ``two``, ``background`` (n, S, S, 3) uint8."""
+        chosen = self.recordings(rng, n)
+        moments = [rng.integers(len(self.footage[r].frames), size=2) for r in chosen]
+        return {
+            "one": self._stack(chosen, [m[0] for m in moments]),
+            "two": self._stack(chosen, [m[1] for m in moments]),
+            "background": self._backgrounds(chosen),
+        }
+
+    def moments(self, rng: np.random.Generator, n: int, each: int = 16, gap: float = 0.2) -> Batch:
+        """Draw ``each`` moments of n // each recordings, and a neighbour in time of each.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of chance.
+        n : int
+            About how many moments in all.
+        each : int
+            Moments of one recording.
+        gap : float
+            Moments nearer than this do not repel [s].
+
+        Returns
+        -------
+        dict
+            ``one``, ``two`` (R, each, S, S, 3), ``background`` (R, S, S, 3) uint8, ``apart`` (R, each, each) bool.
+        """
+        chosen = self.recordings(rng, max(1, n // each))
+        one, two, apart = [], [], []
+        for r in chosen:
+            footage = self.footage[r]
+            t = rng.integers(len(footage.frames), size=each)
+            beside = np.clip(t + rng.choice((-1, 1), each), 0, len(footage.frames) - 1)
+            one.append(footage.frames[t])
+            two.append(footage.frames[beside])
+            apart.append(np.abs(t[:, None] - t) > max(1, gap * footage.fps))
+        return {
+            "one": torch.from_numpy(np.stack(one)),
+            "two": torch.from_numpy(np.stack(two)),
+            "background": self._backgrounds(chosen),
+            "apart": torch.from_numpy(np.stack(apart)),
+        }
+
+    def clips(self, rng: np.random.Generator, n: int, length: int = 8) -> Batch:
+        """Draw n clips of ``length`` frames with a random stride: ``clip`` (n, length, S, S, 3), ``background``."""
+        chosen = self.recordings(rng, n)
+        clips = []
+        for r in chosen:
+            total = len(self.footage[r].frames)
+            stride = int(rng.integers(1, max(1, min(4, (total - 1) // length)) + 1))
+            start = int(rng.integers(0, max(1, total - stride * (length - 1))))
+            at = np.minimum(start + stride * np.arange(length), total - 1)
+            clips.append(self.footage[r].frames[at])
+        return {"clip": torch.from_numpy(np.stack(clips)), "background": self._backgrounds(chosen)}
+
+    def _stack(self, chosen: np.ndarray, at: list[int]) -> torch.Tensor:
+        return torch.from_numpy(np.stack([self.footage[r].frames[t] for r, t in zip(chosen, at, strict=True)]))
+
+    def _backgrounds(self, chosen: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.stack([self.footage[r].background for r in chosen]))
+
+
+class CodeBank:
+    """Draws clips of posture codes, resampled in time to a fixed number of samples.
+
+    Parameters
+    ----------
+    codes : list of ndarray, each of shape (T, d)
+        Posture codes, one array a recording.
+    fps : list of float
+        Frames per second of each.
+    """
+
+    def __init__(self, codes: list[np.ndarray], fps: list[float]) -> None:
+        self._codes, self._fps = codes, fps
+
+    def clips(self, rng: np.random.Generator, n: int, each: int = 16) -> Batch:
+        """Draw pairs of clips a fraction of a clip apart.
+
+        Returns
+        -------
+        dict
+            ``one``, ``two`` (R, each, CLIP_SAMPLES, d) float32, and ``apart`` (R, each, each) bool.
+        """
+        chosen = rng.integers(len(self._codes), size=max(1, n // each))
+        one, two, apart = [], [], []
+        for r in chosen:
+            total = len(self._codes[r])
+            centre = rng.uniform(0, total - 1, each)
+            shift = rng.uniform(-0.1, 0.1, each) * CLIP_SECONDS * self._fps[r]
+            one.append(clips_around(self._codes[r], centre, self._fps[r]))
+            two.append(clips_around(self._codes[r], centre + shift, self._fps[r]))
+            apart.append(np.abs(centre[:, None] - centre) > 0.5 * CLIP_SECONDS * self._fps[r])
+        return {
+            "one": torch.from_numpy(np.stack(one)),
+            "two": torch.from_numpy(np.stack(two)),
+            "apart": torch.from_numpy(np.stack(apart)),
+        }
+
+
+class Stream(IterableDataset):
+    """An endless stream of batches, each made from (seed, step).
+
+    Parameters
+    ----------
+    draw : callable
+        Makes a batch of about n items from a source of chance.
+    n : int
+        Items in a batch.
+    seed, first : int
+        The seed, and the step to begin with.
+    """
+
+    def __init__(self, draw: Draw, n: int, seed: int, first: int = 0) -> None:
+        self._draw, self._n, self._seed, self._first = draw, n, seed, first
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield one batch a step, for ever."""
+        step = self._first
+        while True:
+            yield self._draw(np.random.default_rng((self._seed, step)), self._n)
+            step += 1

@@ -1,0 +1,190 @@
+"""Run one stage of a training with Lightning: progress, stop, resume, and less memory where it runs out."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from napari_ubam.errors import DeviceError
+from napari_ubam.files import atomic_path
+from napari_ubam.progress import Cancelled, Progress, Report
+from napari_ubam.training.bank import Draw, Stream
+from napari_ubam.training.modules import Module
+
+REPORT_EVERY = 10  # steps
+CHECKPOINT_EVERY = 120.0  # seconds
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing that is trained.
+
+    Attributes
+    ----------
+    name : str
+        What is trained, in words; also names the checkpoint.
+    draw : callable
+        Makes a batch of about n items from a source of chance.
+    n : int
+        Items in a batch.
+    steps : int
+        How long.
+    """
+
+    name: str
+    draw: Draw
+    n: int
+    steps: int
+
+
+def fit(
+    module: Module, stage: Stage, *, device: torch.device, seed: int, seconds: float | None, checkpoint: Path,
+    report: Report, log: Callable[[str, int, float, float], None],
+) -> int:  # fmt: skip
+    """Train a module to the end of its stage, from its checkpoint where there is one.
+
+    Parameters
+    ----------
+    module : Module
+        What is trained, in place.
+    stage : Stage
+        On what, and how long.
+    device : torch.device
+        Where.
+    seed : int
+        Batches and augmentations depend on the seed and the step alone.
+    seconds : float or None
+        Stop after this time, with the learning rate brought down by then.
+    checkpoint : Path
+        Where an unfinished training is kept; written every few minutes, and when ``report`` raises `Cancelled`.
+    report : callable
+        Told the loss and the time left.
+    log : callable
+        Called with stage, step, loss and seconds every some steps.
+
+    Returns
+    -------
+    int
+        Steps that were trained.
+
+    Raises
+    ------
+    Cancelled
+        After the checkpoint was written, if ``report`` raised it.
+    DeviceError
+        If the device's memory is too small even for a batch of one.
+    """
+    n = stage.n
+    while True:
+        watch = _Watch(stage, seed, seconds, checkpoint, report, log)
+        try:
+            _run(module, stage, n, device, seed, watch, checkpoint)
+        except torch.OutOfMemoryError as error:
+            if n == 1:
+                raise DeviceError(
+                    f"{device} has too little memory for {stage.name}. Choose a smaller crop size, or device 'cpu'."
+                ) from error
+            n = max(1, n // 2)
+            torch.cuda.empty_cache()
+            report(Progress(stage.name, 0, stage.steps, f"{device} ran out of memory; going on with batches of {n}"))
+            continue
+        if watch.cancelled is not None:
+            raise watch.cancelled
+        return watch.step
+
+
+def _run(
+    module: Module, stage: Stage, n: int, device: torch.device, seed: int, watch: _Watch, checkpoint: Path
+) -> None:
+    first = 0
+    if checkpoint.exists():
+        first = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    loader = DataLoader(Stream(stage.draw, n, seed, first), batch_size=None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning.*|torch.*")
+        _quiet()
+        trainer = lightning.Trainer(
+            accelerator={"cuda": "gpu"}.get(device.type, device.type),
+            devices=[device.index or 0] if device.type == "cuda" else 1,
+            max_steps=stage.steps,
+            max_epochs=-1,
+            gradient_clip_val=1.0,
+            callbacks=[watch],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        if first < stage.steps:
+            trainer.fit(module, loader, ckpt_path=checkpoint if first else None, weights_only=True)
+    watch.step = max(watch.step, first)
+    module.to("cpu")
+
+
+class _Watch(lightning.Callback):
+    """Sets the learning rate, reports, writes checkpoints, and stops a training when it is asked to."""
+
+    def __init__(
+        self, stage: Stage, seed: int, seconds: float | None, checkpoint: Path, report: Report,
+        log: Callable[[str, int, float, float], None],
+    ) -> None:  # fmt: skip
+        self._stage, self._seed, self._seconds, self._checkpoint = stage, seed, seconds, checkpoint
+        self._report, self._log = report, log
+        self._start = self._saved = time.monotonic()
+        self._first = -1
+        self.step = 0
+        self.cancelled: Cancelled | None = None
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, module: Any, *_: Any) -> None:
+        step = trainer.global_step
+        if self._first < 0:
+            self._first = step
+        torch.manual_seed(self._seed * 1_000_003 + step)
+        module.progress = max(step / self._stage.steps, self._time_used())
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = module.rate()
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, outputs: Any, *_: Any) -> None:
+        self.step = trainer.global_step
+        if self._time_used() >= 1:
+            trainer.should_stop = True
+        if self.step % REPORT_EVERY == 0 or self.step in (1, self._stage.steps):
+            self._tell(trainer, float(outputs["loss"]))
+        if time.monotonic() - self._saved > CHECKPOINT_EVERY:
+            self._save(trainer)
+
+    def _time_used(self) -> float:
+        return (time.monotonic() - self._start) / self._seconds if self._seconds else 0.0
+
+    def _tell(self, trainer: lightning.Trainer, loss: float) -> None:
+        elapsed = time.monotonic() - self._start
+        left = elapsed / max(1, self.step - self._first) * (self._stage.steps - self.step)
+        if self._seconds:
+            left = min(left, max(0.0, self._seconds - elapsed))
+        self._log(self._stage.name, self.step, loss, elapsed)
+        try:
+            self._report(Progress(self._stage.name, self.step, self._stage.steps, loss=loss, seconds_left=left))
+        except Cancelled as cancelled:
+            self.cancelled = cancelled
+            self._save(trainer)
+            trainer.should_stop = True
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        with atomic_path(self._checkpoint) as temporary:
+            trainer.save_checkpoint(temporary)
+        self._saved = time.monotonic()
+
+
+def _quiet() -> None:
+    """Keep Lightning from telling users of devices, tips and stop reasons; what matters is reported."""
+    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)

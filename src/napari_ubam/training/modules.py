@@ -1,0 +1,190 @@
+"""What one training step is, for each objective: Lightning modules."""
+
+from __future__ import annotations
+
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional
+
+from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.deform import deform, deformed_back, random_colours, random_deformation
+from napari_ubam.models.encoder import ConvEncoder, OrderHead
+from napari_ubam.models.inputs import network_input, to_unit
+from napari_ubam.models.landmarks import LandmarkEncoder
+from napari_ubam.models.objectives import (
+    FOREGROUND,
+    contrast_in_recording,
+    coverage_loss,
+    divergence,
+    pyramid_loss,
+    separation_loss,
+)
+from napari_ubam.models.vae import SIDE, VaeGenerator
+from napari_ubam.models.warp import GRID, WarpGenerator, apply_warp
+from napari_ubam.training.bank import Batch
+
+WARM_UP = 0.05  # share of the training in which the learning rate rises
+
+
+class Module(lightning.LightningModule):
+    """Base of all: one optimiser whose learning rate follows how much of the training is done."""
+
+    learning_rate = 1e-3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress = 0.0  # share of the training that is done, set before every step
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return AdamW over all that is trained."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return torch.optim.AdamW(trained, lr=self.learning_rate, weight_decay=1e-4)
+
+    def rate(self) -> float:
+        """Return the learning rate at ``progress``: a short rise, then half a cosine down to nothing."""
+        rise = min(1.0, (self.progress + 1e-3) / WARM_UP)
+        return self.learning_rate * rise * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * self.progress))))
+
+    def training_step(self, batch: Batch) -> torch.Tensor:
+        """Return the loss of a batch."""
+        return self.loss(batch)
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return the loss of a batch."""
+        raise NotImplementedError
+
+
+class LandmarkModule(Module):
+    """Objective ``landmarks``: posture and the generator ``warp``, trained together.
+
+    A frame is redrawn from another of the same recording through the warp generator; landmarks move with the
+    picture when it is deformed; they keep apart, and cover the subject.
+    """
+
+    def __init__(self, posture: LandmarkEncoder, generator: WarpGenerator) -> None:
+        super().__init__()
+        self.posture, self.generator = posture, generator
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return the weighted sum of redrawing, equivariance, separation and coverage."""
+        one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
+        side = one.shape[-1]
+        grid = random_deformation(len(one), side, one.device)
+        inputs = [
+            network_input(one, background),
+            network_input(two, background),
+            network_input(deform(two, grid), deform(background, grid)),
+        ]
+        now, wanted, deformed = self.posture(torch.cat(inputs)).chunk(3)
+
+        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
+        half = side // 2
+        target, still = shrink(two, half), shrink(background, half)
+        subject = ((target - still).abs().mean(1, keepdim=True) > FOREGROUND).float()
+        redrawing = pyramid_loss(apply_warp(warp, shrink(one, half)), target, 1 + 4 * subject)
+        equivariance = (deformed_back(deformed, grid) - wanted).abs().mean()
+        separation = separation_loss(torch.cat([now, wanted]))
+        coverage = coverage_loss(wanted, shrink(subject, 32)[:, 0])
+        sure = min(1.0, self.progress / 0.1)  # only landmarks that mean something can be held to it
+        return redrawing + sure * equivariance + 0.02 * separation + coverage
+
+
+class ContrastiveModule(Module):
+    """Objective ``contrastive``: neighbours in time attract, other frames of the same recording repel."""
+
+    def __init__(self, posture: ConvEncoder) -> None:
+        super().__init__()
+        self.posture = posture
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return the contrast of two augmented views within each recording."""
+        one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
+        each = one.shape[1]
+        background = background.repeat_interleave(each, 0)
+        codes = [self._view(view.flatten(0, 1), background) for view in (one, two)]
+        shape = (len(one), each, -1)
+        return contrast_in_recording(codes[0].view(shape), codes[1].view(shape), batch["apart"])
+
+    def _view(self, pictures: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+        """Return codes of pictures that were changed a little in place and colour.
+
+        The deformation is small: one as large as a deviation would teach the code to ignore deviations.
+        """
+        grid = random_deformation(
+            len(pictures), pictures.shape[-1], pictures.device, turn=0.03, scale=0.04, shift=0.03, bend=0.0
+        )
+        gain, offset = random_colours(pictures, 0.2)
+        pictures, background = (deform(x, grid) * gain + offset for x in (pictures, background))
+        return self.posture(network_input(pictures + 0.02 * torch.randn_like(pictures), background))
+
+
+class OrderModule(Module):
+    """Objective ``order``, the paper's: is a clip in its true order, or shuffled?"""
+
+    learning_rate = 5e-4
+
+    def __init__(self, posture: ConvEncoder) -> None:
+        super().__init__()
+        self.posture, self.head = posture, OrderHead(posture.dimension)
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return the cross-entropy of telling clips from their shuffled copies."""
+        clips, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("clip", "background"))
+        n, length = clips.shape[:2]
+        gain, offset = random_colours(background, 0.2)
+        background = (background * gain + offset).repeat_interleave(length, 0)
+        pictures = (clips * gain[:, None] + offset[:, None]).flatten(0, 1)
+        codes = self.posture(network_input(pictures, background)).view(n, length, -1)
+        order = torch.rand(n, length, device=codes.device).argsort(1)
+        shuffled = codes.gather(1, order[..., None].expand_as(codes))
+        logits = self.head(torch.cat([codes, shuffled]))
+        truth = torch.cat([torch.ones(n, device=codes.device), torch.zeros(n, device=codes.device)])
+        return functional.binary_cross_entropy_with_logits(logits, truth)
+
+
+class VaeModule(Module):
+    """Generator ``vae``: draw one frame from another's appearance and its own posture (which stays as it is)."""
+
+    def __init__(self, posture: nn.Module, generator: VaeGenerator) -> None:
+        super().__init__()
+        self.posture, self.generator = posture.requires_grad_(False), generator
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return the error of the drawing, plus the divergence of the appearance code."""
+        one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
+        with torch.no_grad():
+            code = self.posture.code(network_input(two, background))
+        mean, log_variance = self.generator.appear(one)
+        appearance = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        drawn = self.generator.draw(appearance, code)
+        target, still = (functional.interpolate(x, (SIDE, SIDE), mode="area") for x in (two, background))
+        subject = ((target - still).abs().mean(1, keepdim=True) > FOREGROUND).float()
+        return pyramid_loss(drawn, target, 1 + 4 * subject) + 1e-3 * divergence(mean, log_variance)
+
+
+class BehaviourModule(Module):
+    """Behaviour: tell real clips from shuffled ones, and a clip from others of the same recording."""
+
+    def __init__(self, behaviour: BehaviourEncoder) -> None:
+        super().__init__()
+        self.behaviour = behaviour
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return the sum of both."""
+        one, two = batch["one"], batch["two"]
+        clips, shape = one.flatten(0, 1), (*one.shape[:2], -1)
+        order = torch.rand(clips.shape[:2], device=clips.device).argsort(1)
+        shuffled = clips.gather(1, order[..., None].expand_as(clips))
+        code_one, real = self.behaviour(clips)
+        code_two, also_real = self.behaviour(two.flatten(0, 1))
+        _, false = self.behaviour(shuffled)
+        logits = torch.cat([real, also_real, false])
+        truth = torch.cat([torch.ones_like(real), torch.ones_like(real), torch.zeros_like(false)])
+        contrast = contrast_in_recording(code_one.view(shape), code_two.view(shape), batch["apart"])
+        return functional.binary_cross_entropy_with_logits(logits, truth) + contrast
+
+
+def shrink(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Average pictures (B, c, S, S) down to ``side``."""
+    return functional.interpolate(pictures, (side, side), mode="area")

@@ -1,0 +1,256 @@
+"""Train a study's models, stage after stage; stop and resume between and within them.
+
+An unfinished training lies in ``models/unfinished`` and takes the place of the study's models only when it is
+complete. The models that were there before are kept in ``models/earlier``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_ubam import __version__
+from napari_ubam.errors import ModelError
+from napari_ubam.files import write_text
+from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.device import pick_device
+from napari_ubam.models.encoder import ConvEncoder
+from napari_ubam.models.encode import encode_postures
+from napari_ubam.models.inputs import N_CHANNELS
+from napari_ubam.models.landmarks import LandmarkEncoder
+from napari_ubam.models.store import load_model, save_model
+from napari_ubam.models.vae import VaeGenerator
+from napari_ubam.models.warp import WarpGenerator
+from napari_ubam.progress import Progress, Report
+from napari_ubam.settings import TrainSettings
+from napari_ubam.training.bank import CodeBank, Footage, FrameBank
+from napari_ubam.training.fit import Stage, fit
+from napari_ubam.training.modules import (
+    BehaviourModule,
+    ContrastiveModule,
+    LandmarkModule,
+    Module,
+    OrderModule,
+    VaeModule,
+)
+
+PARTS = ("posture", "behaviour", "generator")
+UNFINISHED, EARLIER, LOG = "unfinished", "earlier", "training.csv"
+CODE_DIMENSION = 32  # of the posture code where it is not landmarks
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How many steps a preset trains each model."""
+
+    posture: int
+    generator: int
+    behaviour: int
+
+
+STEPS = {
+    "quick": Steps(posture=500, generator=300, behaviour=200),
+    "standard": Steps(posture=2600, generator=900, behaviour=600),
+    "thorough": Steps(posture=20_000, generator=10_000, behaviour=3000),
+}
+
+
+def train_models(
+    footage: list[Footage], folder: Path, settings: TrainSettings, *, resume: bool, report: Report
+) -> None:
+    """Train posture, generator and behaviour, and put them into the models' folder.
+
+    Parameters
+    ----------
+    footage : list of Footage
+        What they see.
+    folder : Path
+        The study's models' folder.
+    settings : TrainSettings
+        What, how long, and on what. When resuming, those that the training was begun with count, but for the device
+        and the time limit.
+    resume : bool
+        Go on with the unfinished training.
+    report : callable
+        Told of the progress; may raise `Cancelled`, after which the training can be resumed.
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to resume.
+    DeviceError
+        If the device is not there, or too small.
+    """
+    device = pick_device(settings.device)
+    unfinished = folder / UNFINISHED
+    settings = _begin(folder, settings, resume)
+    run = _Run(unfinished, settings, device, footage, report)
+    run.posture()
+    run.behaviour()
+    for part in PARTS:
+        (unfinished / f"{part}.ckpt").unlink(missing_ok=True)
+    _put_aside(folder)
+    for path in (*(unfinished / part for part in PARTS), unfinished / LOG, unfinished / "settings.json"):
+        os.replace(path, folder / path.name)
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def can_resume(folder: Path) -> bool:
+    """Say whether the models' folder holds an unfinished training."""
+    return (folder / UNFINISHED / "settings.json").exists()
+
+
+class _Run:
+    """The stages of one training, each skipped where its model is there already."""
+
+    def __init__(
+        self, folder: Path, settings: TrainSettings, device: torch.device, footage: list[Footage], report: Report
+    ) -> None:
+        self.folder, self.settings, self.device, self.footage, self.report = folder, settings, device, footage, report
+        self.steps = STEPS[settings.preset]
+        self.bank = FrameBank(footage)
+
+    def posture(self) -> None:
+        k, bank = self.settings.n_landmarks, self.bank
+        code = {"dimension": CODE_DIMENSION, "c_in": N_CHANNELS}
+        match self.settings.objective:
+            case "landmarks":
+                arguments, warp = {"n_landmarks": k, "c_in": N_CHANNELS}, {"n_landmarks": k}
+                together = self.settings.trained_together
+                stage = Stage("posture and generator" if together else "posture", bank.pairs, 16, self.steps.posture)
+                self._stage(
+                    stage,
+                    lambda: LandmarkModule(LandmarkEncoder(**arguments), WarpGenerator(**warp)),
+                    {"posture": arguments} | ({"generator": warp} if together else {}),
+                )
+            case "contrastive":
+                stage = Stage("posture", bank.moments, 64, self.steps.posture)
+                self._stage(stage, lambda: ContrastiveModule(ConvEncoder(**code)), {"posture": code})
+            case "order":
+                stage = Stage("posture", bank.clips, 8, self.steps.posture)
+                self._stage(stage, lambda: OrderModule(ConvEncoder(**code)), {"posture": code})
+        if not self._done("generator"):
+            self._vae()
+
+    def _vae(self) -> None:
+        posture = load_model(self.folder / "posture", self.device)
+        codes = np.concatenate(self._codes())
+        arguments = {"posture_dimension": codes.shape[1]}
+
+        def vae() -> VaeModule:
+            generator = VaeGenerator(**arguments)
+            _standardise(generator, codes)
+            return VaeModule(posture, generator)
+
+        self._stage(Stage("generator", self.bank.pairs, 16, self.steps.generator), vae, {"generator": arguments})
+
+    def behaviour(self) -> None:
+        if self._done("behaviour"):
+            return
+        codes = [code - code.mean(0) for code in self._codes()]
+        arguments = {"posture_dimension": codes[0].shape[1]}
+
+        def behaviour() -> BehaviourModule:
+            encoder = BehaviourEncoder(**arguments)
+            _standardise(encoder, np.concatenate(codes))
+            return BehaviourModule(encoder)
+
+        bank = CodeBank(codes, [f.fps for f in self.footage])
+        stage = Stage("behaviour", bank.clips, 128, self.steps.behaviour)
+        self._stage(stage, behaviour, {"behaviour": arguments})
+
+    def _codes(self) -> list[np.ndarray]:
+        posture = load_model(self.folder / "posture", self.device)
+        return [encode_postures(posture, f.frames, f.background, self.device) for f in self.footage]
+
+    def _done(self, part: str) -> bool:
+        return (self.folder / part / "config.json").exists()
+
+    def _stage(self, stage: Stage, make: Callable[[], Module], parts: dict[str, dict[str, Any]]) -> None:
+        """Train one stage and save its models."""
+        if all(self._done(part) for part in parts):
+            return
+        torch.manual_seed(self.settings.seed)
+        module = make()
+        share = stage.steps / self._all_steps()
+        seconds = self.settings.minutes * 60 * share if self.settings.minutes else None
+        checkpoint = self.folder / f"{next(iter(parts))}.ckpt"
+        start = time.monotonic()
+        with (self.folder / LOG).open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+
+            def log(name: str, step: int, loss: float, elapsed: float) -> None:
+                writer.writerow([name, step, f"{loss:.6g}", f"{elapsed:.1f}"])
+                file.flush()
+
+            if file.tell() == 0:
+                writer.writerow(["stage", "step", "loss", "seconds"])
+            steps = fit(
+                module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
+                report=self.report, log=log,
+            )  # fmt: skip
+        record = {
+            "steps": steps,
+            "seconds": round(time.monotonic() - start, 1),
+            "device": str(self.device),
+            "version": __version__,
+            "settings": self.settings.model_dump(),
+        }
+        for part, arguments in parts.items():
+            save_model(self.folder / part, getattr(module, part), arguments, record)
+        self.report(Progress(stage.name, stage.steps, stage.steps))
+
+    def _all_steps(self) -> int:
+        extra = 0 if self.settings.trained_together else self.steps.generator
+        return self.steps.posture + self.steps.behaviour + extra
+
+
+def _begin(folder: Path, settings: TrainSettings, resume: bool) -> TrainSettings:
+    """Make the folder of an unfinished training, or take the settings of the one that is resumed."""
+    path = folder / UNFINISHED / "settings.json"
+    if resume:
+        if not path.exists():
+            raise ModelError(f"There is no unfinished training in {folder} to resume. Train without resuming.")
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        return TrainSettings(**(begun | {"device": settings.device, "minutes": settings.minutes}))
+    if path.parent.exists():
+        _keep(path.parent, folder)
+    write_text(path, json.dumps(settings.model_dump(), indent=2) + "\n")
+    return settings
+
+
+def _put_aside(folder: Path) -> None:
+    """Move the study's models, if there are any, into ``earlier``."""
+    there = [folder / name for name in (*PARTS, LOG, "settings.json") if (folder / name).exists()]
+    if there:
+        kept = _new_folder(folder)
+        for path in there:
+            os.replace(path, kept / path.name)
+
+
+def _keep(unfinished: Path, folder: Path) -> None:
+    os.replace(unfinished, _new_folder(folder) / UNFINISHED)
+
+
+def _new_folder(folder: Path) -> Path:
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    names = (stamp if i == 0 else f"{stamp}_{i}" for i in range(1000))
+    path = next(p for p in (folder / EARLIER / name for name in names) if not p.exists())
+    path.mkdir(parents=True)
+    return path
+
+
+def _standardise(model: BehaviourEncoder | VaeGenerator, codes: np.ndarray) -> None:
+    """Let a model see codes with mean 0 and variance 1."""
+    model.mean.copy_(torch.from_numpy(codes.mean(0)))
+    model.scale.copy_(torch.from_numpy(codes.std(0) + 1e-6))
