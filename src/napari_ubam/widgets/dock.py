@@ -37,14 +37,19 @@ class DockWidget(QWidget):
         self.progress.cancel_requested.connect(self._on_cancel_requested)
         self.column = QVBoxLayout(self)
         self._was_docked = False
+        self._waiting: tuple[str, Step, Callable[[Any], None]] | None = None
+        self._on_done: Callable[[Any], None] | None = None
+        self._results: list[Any] = []
 
-    def run_step(self, stage: str, step: Step, on_returned: Callable[[Any], None]) -> None:
-        """Run a step in a thread, one at a time, and call ``on_returned`` with its result."""
+    def run_step(self, stage: str, step: Step, on_done: Callable[[Any], None]) -> None:
+        """Run a step in a thread and call ``on_done`` with its result; while one runs, the last asked for waits."""
         if self.worker is not None:
+            self._waiting = (stage, step, on_done)
             return
+        self._on_done, self._results = on_done, []
         self.worker = StepWorker(step)
         self.worker.progressed.connect(self.progress.show_progress)
-        self.worker.returned.connect(on_returned)
+        self.worker.returned.connect(self._on_returned)
         self.worker.errored.connect(self._on_errored)
         self.worker.finished.connect(self._on_finished)
         self.progress.begin(stage)
@@ -68,8 +73,12 @@ class DockWidget(QWidget):
         self._on_cancel_requested()
 
     def _on_cancel_requested(self) -> None:
+        self._waiting = None
         if self.worker is not None:
             self.worker.quit()
+
+    def _on_returned(self, result: Any) -> None:
+        self._results = [result]
 
     def _on_errored(self, error: Exception) -> None:
         if isinstance(error, UbamError):
@@ -81,6 +90,12 @@ class DockWidget(QWidget):
         self.worker = None
         self.progress.end()
         self._on_running_changed(False)
+        on_done, results, waiting = self._on_done, self._results, self._waiting
+        self._on_done, self._results, self._waiting = None, [], None
+        if on_done is not None and results:
+            on_done(results[0])
+        if waiting is not None:
+            self.run_step(*waiting)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class ThemedCanvas(FigureCanvasQTAgg):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         viewer.events.theme.connect(self._on_theme_changed)
         self.apply_theme()
+
+    def sizeHint(self) -> QSize:
+        """Ask for the width of napari's own docks; matplotlib's default is twice that."""
+        return QSize(320, self.minimumHeight())
 
     def apply_theme(self) -> None:
         """Colour the figure and all of its axes; call it after adding axes."""

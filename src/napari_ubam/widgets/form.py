@@ -52,7 +52,8 @@ class SettingsForm(QWidget, Generic[S]):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         fold = QCollapsible("More settings") if folded else None
-        shown, hidden = _form_layout(), _form_layout()
+        self.rows = shown = _form_layout()
+        hidden = _form_layout()
         for name, info in self._class.model_fields.items():
             field = make_field(info, getattr(settings, name), (choices or {}).get(name))
             field.changed.connect(self._on_field_changed)

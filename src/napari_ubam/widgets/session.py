@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_ubam.errors import StudyError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Recording, Study
-from napari_ubam.widgets.training_process import TrainingProcess
+from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -41,6 +41,7 @@ class Session(QObject):
         self.settings = StudySettings()
         self.modified = False
         self.training = TrainingProcess()
+        self.training.state_changed.connect(self._on_training_state_changed)
 
     def edit(
         self,
@@ -107,6 +108,10 @@ class Session(QObject):
         if self.modified:
             self.save()
         return self.study
+
+    def _on_training_state_changed(self, state: TrainingState) -> None:
+        if state is TrainingState.DONE:
+            self.results_changed.emit()
 
     def _take(self, study: Study) -> None:
         self.study, self.folder, self.recordings = study, study.folder, study.recordings

@@ -26,7 +26,7 @@ _IN_WORDS = {
     TrainingState.STOPPING: "Stopping: a checkpoint is being written.",
     TrainingState.DONE: "Done: the models are in the study. Go on in the Embedding widget.",
     TrainingState.STOPPED: "Stopped: what was learned is kept. Resume goes on from there.",
-    TrainingState.FAILED: "Training failed.",
+    TrainingState.FAILED: "",  # the process says why
 }
 
 

@@ -1,0 +1,170 @@
+"""The *Embedding* widget: a map of the postures that is linked with the video."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
+
+from napari_ubam.errors import Problem
+from napari_ubam.progress import Report
+from napari_ubam.settings import EmbedSettings
+from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row, warn_of_problems
+from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
+from napari_ubam.widgets.embedding_map import CATEGORIES, QUANTITIES, EmbeddingMap
+from napari_ubam.widgets.layers import about, current_frame, find_layer, show_recording
+from napari_ubam.widgets.study_table import group_colours
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_ubam.study import Recording
+
+_METHODS = {"PCA": "pca", "t-SNE": "tsne"}
+
+
+class EmbeddingWidget(DockWidget):
+    """Computes embeddings and deviations, and shows the map of all frames."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.compute_button = button(
+            "Compute", "Embed all recordings with the trained models, and measure deviations.", self._on_compute_clicked
+        )
+        self.code = _combo(
+            ["posture", "behaviour"], "Map of", "Posture is how the body is held, behaviour how it moves."
+        )
+        self.method = _combo(list(_METHODS), "Laid out by", "PCA keeps distances; t-SNE keeps neighbours together.")
+        self.colour_by = _combo([*CATEGORIES, *QUANTITIES], "Coloured by", "What the colour of a point says.")
+        self.centred = QCheckBox("Without each recording's mean")
+        self.centred.setToolTip("<qt>Show how subjects move, not how they are built.</qt>")
+        self.centred.setChecked(True)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.map = EmbeddingMap(self.viewer)
+        self._data: MapData | None = None
+        form = QFormLayout()
+        form.addRow("Map of", self.code)
+        form.addRow("Laid out by", self.method)
+        form.addRow("Coloured by", self.colour_by)
+        form.addRow("", self.centred)
+        self.column.addLayout(row(self.compute_button))
+        self.column.addWidget(self.progress)
+        self.column.addLayout(form)
+        self.column.addWidget(self.hint)
+        self.column.addWidget(self.map, 1)
+
+        for combo in (self.code, self.method):
+            combo.currentTextChanged.connect(self._on_layout_chosen)
+        self.centred.toggled.connect(self._on_layout_chosen)
+        self.colour_by.currentTextChanged.connect(self._on_colour_chosen)
+        self.map.point_clicked.connect(self._on_point_clicked)
+        self.session.study_changed.connect(self._on_study_changed)
+        self.session.results_changed.connect(self.load)
+        self.viewer.dims.events.point.connect(self._on_moved)
+        self.viewer.layers.selection.events.active.connect(self._on_moved)
+        self._on_study_changed()
+
+    def compute(self) -> None:
+        """Embed all recordings and measure their deviations, in a thread."""
+        with errors_shown():
+            study = self.session.saved_study()
+
+            def step(report: Report) -> list[Problem]:
+                from napari_ubam import pipeline  # loads torch
+
+                return [*pipeline.embed(study, EmbedSettings(), report=report), *pipeline.deviate(study, report=report)]
+
+            self.run_step("embedding", step, self._on_computed)
+
+    def load(self) -> None:
+        """Lay out what is in the study, in a thread."""
+        study = self.session.study
+        if study is None or not is_embedded(study):
+            self._on_loaded(None)
+            return
+        code, method, centred = self.code.currentText(), _METHODS[self.method.currentText()], self.centred.isChecked()
+        self.run_step("laying out", lambda report: load_map(study, code, method, centred=centred), self._on_loaded)
+
+    def _on_compute_clicked(self) -> None:
+        self.compute()
+
+    def _on_layout_chosen(self) -> None:
+        self.load()
+
+    def _on_colour_chosen(self) -> None:
+        self._draw()
+        self._on_moved()
+
+    def _on_computed(self, problems: list[Problem]) -> None:
+        warn_of_problems(problems)
+        self.session.results_changed.emit()
+
+    def _on_loaded(self, data: MapData | None) -> None:
+        self._data = data
+        self._draw()
+        self._on_moved()
+
+    def _draw(self) -> None:
+        data, colour_by = self._data, self.colour_by.currentText()
+        if data is not None and colour_by == "deviation" and np.isnan(data.deviation).all():
+            show_info("The deviations are not computed yet: press Compute.")
+            colour_by = "group"
+            self.colour_by.setCurrentText(colour_by)
+        self.map.show_data(data, colour_by, group_colours(self.session.recordings))
+        self.hint.setText(_hint(self.session.study is not None, data))
+
+    def _on_study_changed(self) -> None:
+        self._on_running_changed(self.worker is not None)
+        self.load()
+
+    def _on_running_changed(self, running: bool) -> None:
+        self.compute_button.setEnabled(self.session.study is not None and not running)
+
+    def _on_point_clicked(self, row: int) -> None:
+        """Show the frame that a point stands for."""
+        assert self._data is not None
+        with errors_shown():
+            recording = self._recording(str(self._data.recording[row]))
+            if recording is not None:
+                show_recording(self.viewer, recording, int(self._data.frame[row]))
+                self.map.mark(row)
+
+    def _on_moved(self) -> None:
+        """Mark the frame that the viewer shows."""
+        if self._data is None:
+            return
+        active = self.viewer.layers.selection.active
+        for recording in self.session.recordings:
+            layer = find_layer(self.viewer, recording)
+            belongs = active is not None and about(active).get("recording") == recording.name
+            if layer is not None and (layer is active or belongs):
+                self.map.mark(self._data.row_of(recording.name, current_frame(self.viewer, layer)))
+                return
+        self.map.mark(None)
+
+    def _recording(self, name: str) -> Recording | None:
+        return next((recording for recording in self.session.recordings if recording.name == name), None)
+
+    def _on_closed(self) -> None:
+        super()._on_closed()
+        self.viewer.dims.events.point.disconnect(self._on_moved)
+        self.viewer.layers.selection.events.active.disconnect(self._on_moved)
+
+
+def _hint(has_study: bool, data: MapData | None) -> str:
+    if not has_study:
+        return "No study is open: make or open one in the Study widget."
+    if data is None:
+        return "Nothing is embedded yet: train the models, then press Compute."
+    return f"{len(data.frame)} frames. Click a point to see its frame."
+
+
+def _combo(items: list[str], name: str, tip: str) -> QComboBox:
+    combo = QComboBox()
+    combo.addItems(items)
+    combo.setAccessibleName(name)
+    combo.setToolTip(f"<qt>{tip}</qt>")
+    return combo

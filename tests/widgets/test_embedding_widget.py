@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+
+from napari_ubam.study import Embedding, write_embedding
+from napari_ubam.widgets.embedding_data import load_map
+from napari_ubam.widgets.embedding_widget import EmbeddingWidget
+from napari_ubam.widgets.layers import current_frame, find_layer, go_to_frame
+
+
+@pytest.fixture
+def embedded(study):
+    """Give the study with embeddings of three of its recordings; the codes run along a line, frame by frame."""
+    for i, recording in enumerate(study.recordings[:3]):
+        frame = np.arange(2, 8)
+        posture = np.stack([frame + 10 * i, np.zeros(6), np.zeros(6)], axis=1).astype(np.float32)
+        write_embedding(study, recording.name, Embedding(posture, posture[:, :2], frame), {})
+    return study
+
+
+@pytest.fixture
+def deviating(embedded):
+    """Add deviations of the first recording."""
+    path = embedded.results_folder / "deviation.csv"
+    path.parent.mkdir()
+    rows = "".join(f"walk_0,s0,healthy,{t},{t / 10},0.5,True\n" for t in range(8))
+    path.write_text("recording,subject,group,frame,deviation,percentile,reliable\n" + rows)
+    return embedded
+
+
+@pytest.fixture
+def widget(make_napari_viewer):
+    viewer = make_napari_viewer()
+    widget = EmbeddingWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Embedding")
+    return widget
+
+
+def open_study(qtbot, widget, study):
+    widget.centred.setChecked(False)  # the recordings' points lie apart
+    widget.session.open(study.folder)
+    qtbot.waitUntil(lambda: widget.map.data is not None and widget.worker is None, timeout=20_000)
+
+
+def click(widget, row):
+    """Click the figure where a point is drawn."""
+    widget.map.draw()
+    axes = widget.map.figure.axes[0]
+    x, y = axes.transData.transform(widget.map.data.position[row])
+    widget.map.callbacks.process("button_press_event", _press(widget.map, x, y))
+
+
+def _press(canvas, x, y):
+    from matplotlib.backend_bases import MouseEvent
+
+    return MouseEvent("button_press_event", canvas, x, y, button=1)
+
+
+def test_every_frame_is_a_point_with_its_recording(embedded):
+    data = load_map(embedded, "posture", "pca", centred=False)
+    assert data.position.shape == (18, 2)
+    assert list(dict.fromkeys(data.recording)) == ["walk_0", "walk_1", "walk_2"]
+    assert list(dict.fromkeys(data.group)) == ["healthy", "impaired"]
+    assert data.frame[:6].tolist() == [2, 3, 4, 5, 6, 7]
+    assert data.row_of("walk_1", 4) == 8
+    assert data.row_of("walk_1", 100) == 11
+    assert data.row_of("walk_3", 4) is None
+    assert np.isnan(data.deviation).all()
+
+
+def test_a_recordings_mean_can_be_taken_off(embedded):
+    apart = load_map(embedded, "posture", "pca", centred=False).position
+    together = load_map(embedded, "posture", "pca", centred=True).position
+    assert np.ptp(apart[:, 0]) == pytest.approx(25, abs=0.1)
+    assert np.ptp(together[:, 0]) == pytest.approx(5, abs=0.1)
+
+
+def test_points_know_their_deviation(deviating):
+    data = load_map(deviating, "behaviour", "pca", centred=False)
+    assert data.deviation[:6] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    assert np.isnan(data.deviation[6:]).all()
+
+
+def test_many_points_are_thinned_out(embedded, monkeypatch):
+    monkeypatch.setattr("napari_ubam.widgets.embedding_data.MAX_POINTS", 10)
+    assert load_map(embedded, "posture", "pca", centred=False).frame.tolist() == [2, 4, 6] * 3
+
+
+def test_a_click_opens_the_recording_at_the_frame(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    click(widget, 8)
+    layer = find_layer(widget.viewer, embedded.recording("walk_1"))
+    assert current_frame(widget.viewer, layer) == 4
+    assert widget.map.marked == 8
+    click(widget, 1)
+    assert widget.viewer.layers.selection.active is find_layer(widget.viewer, embedded.recording("walk_0"))
+    assert not layer.visible
+
+
+def test_the_mark_follows_the_slider_and_the_active_recording(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    click(widget, 0)
+    click(widget, 6)
+    layer = find_layer(widget.viewer, embedded.recording("walk_1"))
+    go_to_frame(widget.viewer, layer, 5)
+    assert widget.map.marked == 9
+    widget.colour_by.setCurrentText("subject")
+    assert widget.map.marked == 9
+    widget.viewer.layers.selection.active = find_layer(widget.viewer, embedded.recording("walk_0"))
+    assert widget.map.marked == 3
+    widget.viewer.layers.selection.active = None
+    assert widget.map.marked is None
+
+
+def test_colours_say_group_subject_recording_time_or_deviation(qtbot, widget, deviating):
+    open_study(qtbot, widget, deviating)
+    for name in ("subject", "recording", "group"):
+        widget.colour_by.setCurrentText(name)
+        assert widget.map.figure.axes[0].get_legend() is not None
+    for name, label in (("time", "frame"), ("deviation", "deviation")):
+        widget.colour_by.setCurrentText(name)
+        assert widget.map.figure.axes[1].get_ylabel() == label
+
+
+def test_without_deviations_the_colour_stays_the_group(qtbot, widget, embedded, notifications):
+    open_study(qtbot, widget, embedded)
+    widget.colour_by.setCurrentText("deviation")
+    assert widget.colour_by.currentText() == "group"
+    assert "press Compute" in notifications[-1]
+
+
+def test_another_layout_is_shown(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    before = widget.map.data
+    widget.code.setCurrentText("behaviour")
+    widget.centred.setChecked(True)
+    qtbot.waitUntil(lambda: widget.worker is None and widget.map.data is not before, timeout=20_000)
+    assert np.ptp(widget.map.data.position[:, 0]) == pytest.approx(5, abs=0.1)
+
+
+def test_a_damaged_embedding_is_a_message(qtbot, widget, embedded, notifications):
+    (embedded.embeddings_folder / "walk_0.zarr" / "zarr.json").write_text("{")
+    widget.session.open(embedded.folder)
+    qtbot.waitUntil(lambda: len(notifications) > 0, timeout=20_000)
+    assert "walk_0" in notifications[-1]
+
+
+def test_a_study_without_embeddings_says_what_to_do(widget, study):
+    assert "No study is open" in widget.hint.text()
+    assert not widget.compute_button.isEnabled()
+    widget.session.open(study.folder)
+    assert "train the models" in widget.hint.text()
+    assert widget.compute_button.isEnabled()
+
+
+def test_nothing_follows_the_viewer_after_closing(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    click(widget, 0)
+    viewer = widget.viewer
+    viewer.window.remove_dock_widget(widget)
+    go_to_frame(viewer, viewer.layers[0], 7)
+    assert widget.map.marked == 0

@@ -1,0 +1,117 @@
+import sys
+
+import pytest
+
+from napari_ubam.widgets.train_widget import TrainWidget
+from napari_ubam.widgets.training_process import TrainingState
+
+PRELUDE = """
+import json, sys
+def say(**event):
+    print(json.dumps(event), flush=True)
+for step in range(5):
+    rest = dict(loss=1 / (1 + step), seconds_left=90.0, message='')
+    say(event='progress', stage='training posture', done=step, total=5, **rest)
+"""
+WAIT_FOR_STOP = "assert sys.stdin.readline() == 'stop\\n'\nsay(event='end', state='stopped')\n"
+
+
+@pytest.fixture
+def widget(make_napari_viewer, study):
+    viewer = make_napari_viewer()
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Train")
+    widget.session.open(study.folder)
+    yield widget
+    widget.session.training.shut_down()
+
+
+def run(qtbot, widget, script):
+    with qtbot.waitSignal(widget.training.progressed, timeout=10_000):
+        widget.training.run([sys.executable, "-c", PRELUDE + script])
+
+
+def wait_for(qtbot, widget, state):
+    qtbot.waitUntil(lambda: widget.training.state is state, timeout=10_000)
+
+
+def test_without_a_study_there_is_nothing_to_train(make_napari_viewer, notifications):
+    widget = TrainWidget(make_napari_viewer())
+    assert "No study is open" in widget.title.text()
+    assert not widget.start_button.isEnabled()
+    widget.start()
+    assert "No study is open" in notifications[-1]
+
+
+def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
+    run(qtbot, widget, WAIT_FOR_STOP)
+    assert not widget.form.isEnabled()
+    assert not widget.start_button.isEnabled()
+    assert widget.bar.isVisibleTo(widget)
+    qtbot.waitUntil(lambda: len(widget.curve.losses.get("training posture", [])) == 5, timeout=10_000)
+    assert "min left" in widget.bar.label.text()
+    widget.curve.redraw()
+    assert widget.curve.figure.axes[0].get_title() == "training posture"
+    widget.stop_button.click()
+    wait_for(qtbot, widget, TrainingState.STOPPED)
+    assert "Resume" in widget.status.text()
+    assert widget.resume_button.isEnabled()
+    assert not widget.bar.isVisibleTo(widget)
+
+
+def test_what_was_left_out_stays_on_show(qtbot, widget):
+    script = "say(event='problem', name='walk_3', message='damaged')\nsay(event='end', state='done')\n"
+    with qtbot.waitSignal(widget.session.results_changed, timeout=10_000):
+        run(qtbot, widget, script)
+    assert "walk_3 was left out: damaged" in widget.status.text()
+
+
+def test_a_failure_is_told(qtbot, widget, notifications):
+    run(qtbot, widget, "say(event='end', state='failed', message='The disk is full: free some space.')")
+    wait_for(qtbot, widget, TrainingState.FAILED)
+    assert "The disk is full" in widget.status.text()
+    assert "The disk is full" in notifications[-1]
+
+
+def test_the_study_is_saved_before_it_is_trained(widget, study, monkeypatch):
+    started = []
+    monkeypatch.setattr(widget.training, "start", lambda *args, **kwargs: started.append((args, kwargs)))
+    widget.session.edit(reference="impaired")
+    widget.form.fields["preset"].value = "quick"
+    widget.start(resume=True)
+    (((folder, settings), options),) = started
+    assert folder == study.folder
+    assert settings.preset == "quick"
+    assert options == {"resume": True}
+    assert not widget.session.modified
+
+
+def test_closing_the_widget_stops_with_a_checkpoint(qtbot, widget):
+    run(qtbot, widget, WAIT_FOR_STOP)
+    widget.viewer.window.remove_dock_widget(widget)
+    wait_for(qtbot, widget, TrainingState.STOPPED)
+
+
+def test_closing_the_viewer_stops_with_a_checkpoint(qtbot, make_napari_viewer, study):
+    viewer = make_napari_viewer()
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Train")
+    training = widget.training
+    run(qtbot, widget, WAIT_FOR_STOP)
+    del widget
+    viewer.close()
+    qtbot.waitUntil(lambda: training.state is TrainingState.STOPPED, timeout=10_000)
+    assert not training.is_running
+
+
+def test_a_running_training_is_shown_by_a_widget_that_is_opened_later(qtbot, widget):
+    run(qtbot, widget, WAIT_FOR_STOP)
+    other = TrainWidget(widget.viewer)
+    qtbot.addWidget(other)
+    assert other.stop_button.isEnabled()
+    assert not other.start_button.isEnabled()
+
+
+def test_devices_of_this_machine_are_offered(qtbot, widget):
+    qtbot.waitUntil(lambda: "cpu" in widget.form.fields["device"].choices, timeout=30_000)
+    assert widget.form.fields["device"].choices[0] == "auto"
