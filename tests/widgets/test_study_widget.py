@@ -3,6 +3,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_ubam.settings import StudySettings
 from napari_ubam.study import Study, write_table
 from napari_ubam.video import open_frames
 from napari_ubam.widgets.region import corners
@@ -164,3 +165,11 @@ def test_settings_of_the_study_are_saved(widget, study):
     widget.form.fields["crop_size"].value = 64
     assert widget.save_study()
     assert Study.open(study.folder).settings.crop_size == 64
+
+
+def test_opening_a_study_changes_nothing(widget, study):
+    other = study.replace(settings=StudySettings(crop_size=64, background="none", mirror_to="left"))
+    other.save()
+    widget.open_study(study.folder)
+    assert widget.session.settings == other.settings
+    assert not widget.session.modified

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,11 @@ def recordings_of(sources: Iterable[Source], table: Sequence[Recording]) -> list
         values = {"subject": name, "group": NEW_GROUP} | source.known
         added.append(Recording.checked(str(path), name=name, path=path, **values))
     return added
+
+
+def known_of(attributes: Mapping[str, object]) -> dict[str, str]:
+    """Pick what a layer's metadata say of a recording: its subject, group and session."""
+    return {name: str(attributes[name]) for name in ("subject", "group", "session") if name in attributes}
 
 
 def merged(table: Sequence[Recording], imported: Iterable[Recording]) -> tuple[Recording, ...]:

@@ -48,7 +48,8 @@ class EmbeddingMap(ThemedCanvas):
                 self._draw_categories(data, colour_by, group_colours, size)
             else:
                 values = data.frame if colour_by == "time" else data.deviation
-                points = axes.scatter(*data.position.T, c=values, s=size, linewidths=0, cmap="viridis")
+                x, y = data.position.T
+                points = axes.scatter(x, y, c=values, s=size, linewidths=0, cmap="viridis")
                 bar = self.figure.colorbar(points, ax=axes, shrink=0.8, aspect=30)
                 bar.set_label("frame" if colour_by == "time" else "deviation")
             axes.add_line(self._marker)
@@ -70,11 +71,12 @@ class EmbeddingMap(ThemedCanvas):
     def _draw_categories(self, data: MapData, name: str, group_colours: dict[str, str], size: float) -> None:
         (axes,) = self.figure.axes
         values = getattr(data, name)
-        palette = colormaps["tab20"].colors
+        palette = colormaps["tab20"]
         kinds = list(dict.fromkeys(values.tolist()))
         for i, kind in enumerate(kinds):
-            colour = group_colours.get(kind, "gray") if name == "group" else palette[i % len(palette)]
-            axes.scatter(*data.position[values == kind].T, s=size, linewidths=0, color=colour, label=kind, alpha=0.8)
+            colour = group_colours.get(kind, "gray") if name == "group" else palette(i % palette.N)
+            x, y = data.position[values == kind].T
+            axes.scatter(x, y, s=size, linewidths=0, color=colour, label=kind, alpha=0.8)
         if len(kinds) <= _MAX_LEGEND:
             axes.legend(markerscale=1.5, loc="best", borderpad=0.3, handletextpad=0.2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from napari.utils.notifications import show_info
@@ -14,7 +14,7 @@ from napari_ubam.settings import EmbedSettings
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import CATEGORIES, QUANTITIES, EmbeddingMap
-from napari_ubam.widgets.layers import about, current_frame, find_layer, show_recording
+from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
 from napari_ubam.widgets.study_table import group_colours
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_ubam.study import Recording
 
-_METHODS = {"PCA": "pca", "t-SNE": "tsne"}
+_METHODS: dict[str, Literal["pca", "tsne"]] = {"PCA": "pca", "t-SNE": "tsne"}
 
 
 class EmbeddingWidget(DockWidget):
@@ -136,14 +136,12 @@ class EmbeddingWidget(DockWidget):
         """Mark the frame that the viewer shows."""
         if self._data is None:
             return
-        active = self.viewer.layers.selection.active
-        for recording in self.session.recordings:
-            layer = find_layer(self.viewer, recording)
-            belongs = active is not None and about(active).get("recording") == recording.name
-            if layer is not None and (layer is active or belongs):
-                self.map.mark(self._data.row_of(recording.name, current_frame(self.viewer, layer)))
-                return
-        self.map.mark(None)
+        recording = recording_of(self.viewer.layers.selection.active, self.session.recordings)
+        layer = None if recording is None else find_layer(self.viewer, recording)
+        if recording is None or layer is None:
+            self.map.mark(None)
+        else:
+            self.map.mark(self._data.row_of(recording.name, current_frame(self.viewer, layer)))
 
     def _recording(self, name: str) -> Recording | None:
         return next((recording for recording in self.session.recordings if recording.name == name), None)

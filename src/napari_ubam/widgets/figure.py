@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy
@@ -27,7 +28,7 @@ class ThemedCanvas(FigureCanvasQTAgg):
     """
 
     def __init__(self, viewer: Viewer, height: int = 160) -> None:
-        super().__init__(Figure(layout="constrained"))
+        super().__init__(Figure(layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05)))
         self.viewer = viewer
         self.setMinimumSize(200, height)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -42,7 +43,6 @@ class ThemedCanvas(FigureCanvasQTAgg):
         """Colour the figure and all of its axes; call it after adding axes."""
         theme = get_theme(self.viewer.theme)
         self.figure.set_facecolor(theme.background.as_hex())
-        self.figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05)
         for axes in self.figure.axes:
             _colour(axes, theme.canvas.as_hex(), theme.text.as_hex())
         self.draw_idle()

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
+from superqt.utils import signals_blocked
 
 from napari_ubam.errors import UbamError
 from napari_ubam.settings import Settings
@@ -85,9 +86,10 @@ class SettingsForm(QWidget, Generic[S]):
             raise UbamError(f"{title or 'The settings'}: {first['msg']}.") from error
 
     def show_settings(self, settings: S) -> None:
-        """Show other settings."""
-        for name, field in self.fields.items():
-            write_field(field, getattr(settings, name))
+        """Show other settings, without telling of a change."""
+        with signals_blocked(self):
+            for name, field in self.fields.items():
+                write_field(field, getattr(settings, name))
 
     def set_choices(self, name: str, choices: Sequence[str]) -> None:
         """Offer other choices for a setting, and keep the one that is chosen if it is among them."""
@@ -151,8 +153,8 @@ def _make_number(annotation: type, value: float | None, optional: bool, info: Fi
     elif "gt" in bounds:
         least += step
     most = bounds.get("le", bounds.get("lt", _MAXIMUM))
-    kind = SpinBox if annotation is int else FloatSpinBox
-    field = kind(value=least if value is None else value, min=least, max=most, step=step)
+    shown: Any = least if value is None else value
+    field = (SpinBox if annotation is int else FloatSpinBox)(value=shown, min=least, max=most, step=step)
     if optional:
         field.native.setSpecialValueText(_NO_NUMBER)
     field.native.setMinimumWidth(70)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,14 @@ def find_layer(viewer: Viewer, recording: Recording) -> Layer | None:
     return next((layer for layer in viewer.layers if path_of(layer) == wanted), None)
 
 
+def recording_of(layer: Layer | None, recordings: Iterable[Recording]) -> Recording | None:
+    """Find the recording that a layer shows, or that it was made from."""
+    if layer is None:
+        return None
+    name, path = about(layer).get("recording"), path_of(layer)
+    return next((x for x in recordings if x.name == name or (path is not None and x.path.resolve() == path)), None)
+
+
 def open_recording(viewer: Viewer, recording: Recording) -> Layer:
     """Give the layer that shows a recording, opening the file if there is none.
 
@@ -46,14 +55,10 @@ def open_recording(viewer: Viewer, recording: Recording) -> Layer:
         return layer
     from napari.layers import Layer
 
-    from napari_ubam.video import open_frames
+    from napari_ubam.video.napari_io import read_layers
 
-    layer = Layer.create(
-        open_frames(recording.path),
-        {"name": recording.name, "rgb": True, "metadata": {KEY: {"path": str(recording.path)}}},
-        "image",
-    )
-    return viewer.add_layer(layer)
+    ((frames, attributes, kind),) = read_layers(str(recording.path))
+    return viewer.add_layer(Layer.create(frames, {**attributes, "name": recording.name}, kind))
 
 
 def show_recording(viewer: Viewer, recording: Recording, frame: int | None = None) -> Layer:

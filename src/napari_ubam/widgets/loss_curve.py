@@ -45,11 +45,10 @@ class LossCurve(ThemedCanvas):
         """Draw all stages side by side."""
         if list(self._lines) != list(self.losses):
             self._lay_out()
-        for stage, points in self.losses.items():
-            line = self._lines[stage]
-            line.set_data(*zip(*points, strict=True))
-            line.axes.relim()
-            line.axes.autoscale_view()
+        for axes, (stage, points) in zip(self.figure.axes, self.losses.items(), strict=True):
+            self._lines[stage].set_data(*zip(*points, strict=True))
+            axes.relim()
+            axes.autoscale_view()
         self.draw_idle()
 
     def _lay_out(self) -> None:

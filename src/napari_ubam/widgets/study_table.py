@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,9 +10,11 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_ubam.errors import StudyError
 from napari_ubam.study import Recording
+from napari_ubam.widgets.add_recordings import NEW_GROUP
 from napari_ubam.widgets.session import Session
 
 COLUMNS = ("Recording", "Subject", "Group", "Session", "Region")
@@ -150,8 +153,35 @@ def changed(recording: Recording, **changes: object) -> Recording:
 def group_colours(recordings: Iterable[Recording]) -> dict[str, str]:
     """Give every group its colour, the same in the table and in the figures."""
     groups = dict.fromkeys(recording.group for recording in recordings)
-    palette = colormaps["tab10"].colors
-    return {group: to_hex(palette[i % len(palette)]) for i, group in enumerate(groups)}
+    palette = colormaps["tab10"]
+    return {group: to_hex(palette(i % palette.N)) for i, group in enumerate(groups)}
+
+
+def summary(recordings: Sequence[Recording]) -> str:
+    """Say how many subjects each group has, and what is to be done next."""
+    if not recordings:
+        return "Add layers or files, or drop files here."
+    subjects = {recording.subject: recording.group for recording in recordings}
+    counts = Counter(subjects.values())
+    words = ", ".join(f"{n} in {group}" for group, n in counts.items())
+    hint = f" Double-click a cell to say who belongs to which group, instead of {NEW_GROUP}."
+    return f"{len(recordings)} recordings. Subjects: {words}.{hint if NEW_GROUP in counts else ''}"
+
+
+def table_view(table: StudyTable) -> QTableView:
+    """Make the view of a table: whole rows are selected, the names take what width is left."""
+    view = QTableView()
+    view.setModel(table)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setAcceptDrops(False)  # the widget takes them
+    view.setWordWrap(False)
+    view.setMinimumHeight(140)
+    view.setAccessibleName("Recordings of the study")
+    view.verticalHeader().hide()
+    view.verticalHeader().setDefaultSectionSize(24)
+    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    return view
 
 
 def _text(recording: Recording, column: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, QModelIndex, QObject
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QAbstractItemView, QComboBox, QFileDialog, QHeaderView, QLabel, QMessageBox, QTableView
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMessageBox
 from superqt import QCollapsible
 
 from napari_ubam.errors import UbamError
@@ -19,12 +18,12 @@ from napari_ubam.progress import Report
 from napari_ubam.study import Recording, read_table
 from napari_ubam.study.recording import REGION
 from napari_ubam.video import VIDEO_SUFFIXES
-from napari_ubam.widgets.add_recordings import NEW_GROUP, Source, copy_layer, merged, recordings_of
+from napari_ubam.widgets.add_recordings import Source, copy_layer, known_of, merged, recordings_of
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import KEY, about, path_of, show_recording
 from napari_ubam.widgets.region import draw_region, drawn_region
-from napari_ubam.widgets.study_table import COLUMNS, EDITABLE, StudyTable, changed
+from napari_ubam.widgets.study_table import COLUMNS, EDITABLE, StudyTable, changed, summary, table_view
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -42,7 +41,7 @@ class StudyWidget(DockWidget):
         self.title = QLabel()
         self.title.setWordWrap(True)
         self.table = StudyTable(self.session)
-        self.view = _make_view(self.table)
+        self.view = table_view(self.table)
         self.reference = QComboBox()
         self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")
         self.reference.setAccessibleName("Reference group")
@@ -96,8 +95,6 @@ class StudyWidget(DockWidget):
         self.column.addWidget(self.summary)
         self.column.addWidget(fold)
 
-    # what the user asks for
-
     def add_files(self, paths: Iterable[Path]) -> None:
         """Add files as recordings; those that are there already are passed over."""
         self._add(Source(path) for path in paths)
@@ -113,25 +110,22 @@ class StudyWidget(DockWidget):
             show_info("Select the image layers that are to be added.")
             return
         without_file = [layer for layer in layers if path_of(layer) is None]
-        if without_file and self.session.folder is None:
-            self.session.folder = self._ask_for_folder("Choose the study's folder: layers without a file go there")
-            if self.session.folder is None:
-                return
-        folder = self.session.folder
+        if not without_file:
+            self._add_layers_with_files(layers)
+            return
+        folder = self.session.folder or self._ask_for_folder(
+            "Choose the study's folder: layers without a file go there"
+        )
+        if folder is None:
+            return
+        self.session.folder = folder
 
-        def copy(report: Report) -> dict[Layer, Path]:
-            copied = [copy_layer(folder, x.name, x.data, float(about(x).get("fps", 30)), report) for x in without_file]
-            return dict(zip(without_file, copied, strict=True))
-
-        def add(copied: dict[Layer, Path]) -> None:
-            for layer, path in copied.items():
+        def copy(report: Report) -> None:
+            for layer in without_file:
+                path = copy_layer(folder, layer.name, layer.data, float(about(layer).get("fps", 30)), report)
                 layer.metadata[KEY] = {**about(layer), "path": str(path)}
-            self._add(Source(path_of(layer), _known(layer)) for layer in layers)
 
-        if without_file:
-            self.run_step("copying layers", copy, add)
-        else:
-            add({})
+        self.run_step("copying layers", copy, lambda _: self._add_layers_with_files(layers))
 
     def open_study(self, folder: Path) -> None:
         """Open the study in a folder, after asking about unsaved changes."""
@@ -173,8 +167,6 @@ class StudyWidget(DockWidget):
         """Give the recordings whose rows are selected."""
         rows = sorted({index.row() for index in self.view.selectionModel().selectedIndexes()})
         return [self.session.recordings[i] for i in rows]
-
-    # what happened
 
     def _on_new_clicked(self) -> None:
         if self.may_leave():
@@ -240,7 +232,7 @@ class StudyWidget(DockWidget):
         self.reference.addItems(list(dict.fromkeys(recording.group for recording in self.session.recordings)))
         self.reference.setCurrentText(self.session.reference)
         self.reference.setEnabled(self.reference.count() > 0)
-        self.summary.setText(_summary(self.session.recordings))
+        self.summary.setText(summary(self.session.recordings))
         self.form.show_settings(self.session.settings)
         self._on_modified_changed(self.session.modified)
         self._on_selection_changed()
@@ -277,14 +269,15 @@ class StudyWidget(DockWidget):
             return True
         return super().eventFilter(watched, event)
 
-    # helpers
-
     def _add(self, sources: Iterable[Source]) -> None:
         with errors_shown():
             if added := recordings_of(sources, self.session.recordings):
                 self.session.edit(recordings=(*self.session.recordings, *added))
             else:
                 show_info("The table has these recordings already.")
+
+    def _add_layers_with_files(self, layers: Iterable[Layer]) -> None:
+        self._add(Source(path, known_of(about(layer))) for layer in layers if (path := path_of(layer)) is not None)
 
     def _set_region(self, region_of: Callable[[Recording], tuple[int | None, ...]]) -> None:
         names = {recording.name for recording in self.selected()}
@@ -298,33 +291,3 @@ class StudyWidget(DockWidget):
     def _ask_for_folder(self, title: str) -> Path | None:
         folder = QFileDialog.getExistingDirectory(self, title)
         return Path(folder) if folder else None
-
-
-def _make_view(table: StudyTable) -> QTableView:
-    view = QTableView()
-    view.setModel(table)
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setAcceptDrops(False)  # the widget takes them
-    view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(24)
-    view.setWordWrap(False)
-    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    view.setMinimumHeight(140)
-    view.setAccessibleName("Recordings of the study")
-    return view
-
-
-def _known(layer: Layer) -> dict[str, str]:
-    return {name: str(about(layer)[name]) for name in ("subject", "group", "session") if name in about(layer)}
-
-
-def _summary(recordings: Sequence[Recording]) -> str:
-    """Say how many subjects each group has, and what is missing."""
-    if not recordings:
-        return "Add layers or files, or drop files here."
-    subjects = {recording.subject: recording.group for recording in recordings}
-    counts = Counter(subjects.values())
-    words = ", ".join(f"{n} in {group}" for group, n in counts.items())
-    hint = f" Double-click a cell to say who belongs to which group, instead of {NEW_GROUP}."
-    return f"{len(recordings)} recordings. Subjects: {words}.{hint if NEW_GROUP in counts else ''}"
