@@ -111,6 +111,20 @@ def test_the_mark_follows_the_slider_and_the_active_recording(qtbot, widget, emb
     assert widget.map.marked is None
 
 
+def test_the_mark_is_drawn(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    for colour_by in ("group", "time"):  # also on a figure that was drawn anew
+        widget.colour_by.setCurrentText(colour_by)
+        widget.map.draw()
+        before = np.asarray(widget.map.buffer_rgba()).copy()
+        widget.map.mark(4)
+        ring = (np.asarray(widget.map.buffer_rgba()) != before).any(axis=2)
+        axes = widget.map.figure.axes[0]
+        x, y = axes.transData.transform(widget.map.data.position[4])
+        rows, columns = np.nonzero(ring)
+        assert (columns.mean(), ring.shape[0] - rows.mean()) == pytest.approx((x, y), abs=2)
+
+
 def test_colours_say_group_subject_recording_time_or_deviation(qtbot, widget, deviating):
     open_study(qtbot, widget, deviating)
     for name in ("subject", "recording", "group"):
@@ -118,7 +132,7 @@ def test_colours_say_group_subject_recording_time_or_deviation(qtbot, widget, de
         assert widget.map.figure.axes[0].get_legend() is not None
     for name, label in (("time", "frame"), ("deviation", "deviation")):
         widget.colour_by.setCurrentText(name)
-        assert widget.map.figure.axes[1].get_ylabel() == label
+        assert widget.map.figure.axes[1].get_xlabel() == label
 
 
 def test_without_deviations_the_colour_stays_the_group(qtbot, widget, embedded, notifications):

@@ -52,6 +52,7 @@ class DockWidget(QWidget):
         self.worker.returned.connect(self._on_returned)
         self.worker.errored.connect(self._on_errored)
         self.worker.finished.connect(self._on_finished)
+        self.destroyed.connect(self.worker.quit)  # the viewer was closed
         self.progress.begin(stage)
         self._on_running_changed(True)
         self.worker.start()
@@ -87,6 +88,8 @@ class DockWidget(QWidget):
             notification_manager.receive_error(type(error), error, error.__traceback__)
 
     def _on_finished(self) -> None:
+        assert self.worker is not None
+        self.destroyed.disconnect(self.worker.quit)
         self.worker = None
         self.progress.end()
         self._on_running_changed(False)

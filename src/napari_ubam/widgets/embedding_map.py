@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -31,14 +31,15 @@ class EmbeddingMap(ThemedCanvas):
         super().__init__(viewer, height=260)
         self.data: MapData | None = None
         self.marked: int | None = None
-        self._background = None
-        self._marker = Line2D([], [], marker="o", markersize=11, markeredgewidth=2, fillstyle="none", animated=True)
+        self._background: Any = None
+        self._marker: Line2D | None = None
         self.mpl_connect("button_press_event", self._on_pressed)
         self.mpl_connect("draw_event", self._on_drawn)
 
     def show_data(self, data: MapData | None, colour_by: str, group_colours: dict[str, str]) -> None:
         """Draw the map, its points coloured by one of `CATEGORIES` or `QUANTITIES`."""
-        self.data, self.marked, self._background = data, None, None
+        self.data, self.marked = data, None
+        self._background = self._marker = None
         self.figure.clear()
         if data is not None:
             axes = self.figure.add_subplot()
@@ -50,17 +51,15 @@ class EmbeddingMap(ThemedCanvas):
                 values = data.frame if colour_by == "time" else data.deviation
                 x, y = data.position.T
                 points = axes.scatter(x, y, c=values, s=size, linewidths=0, cmap="viridis")
-                bar = self.figure.colorbar(points, ax=axes, shrink=0.8, aspect=30)
+                bar = self.figure.colorbar(points, ax=axes, location="bottom", aspect=40)
                 bar.set_label("frame" if colour_by == "time" else "deviation")
-            axes.add_line(self._marker)
-            self._marker.set_data([], [])
+            (self._marker,) = axes.plot([], [], "o", ms=12, mew=2.5, mfc="none", mec="magenta", animated=True)
         self.apply_theme()
-        self._marker.set_color("white" if self.viewer.theme != "light" else "black")
 
     def mark(self, row: int | None) -> None:
         """Mark a point, or none; only the marker is drawn, so that it keeps up with the video."""
         self.marked = row
-        if self.data is None:
+        if self.data is None or self._marker is None:
             return
         self._marker.set_data(*([], []) if row is None else self.data.position[row][:, None])
         if self._background is not None:
@@ -81,7 +80,7 @@ class EmbeddingMap(ThemedCanvas):
             axes.legend(markerscale=1.5, loc="best", borderpad=0.3, handletextpad=0.2)
 
     def _on_drawn(self, event: DrawEvent) -> None:
-        if self.data is not None:
+        if self._marker is not None:
             self._background = self.copy_from_bbox(self.figure.bbox)
             self.figure.draw_artist(self._marker)
 
