@@ -34,17 +34,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     UbamError
-        If the disk is full or the folder cannot be written to.
+        If the disk is full or the path cannot be written to.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if temporary.is_dir():
-            _replace_folder(temporary, path)
-        else:
-            os.replace(temporary, path)
+        with clear_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if temporary.is_dir():
+                _replace_folder(temporary, path)
+            else:
+                os.replace(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def clear_errors(path: str | Path) -> Iterator[None]:
+    """Say in words for the user why ``path`` could not be written.
+
+    Raises
+    ------
+    UbamError
+        If the disk is full, or the path is none that can be written to.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UbamError(
@@ -55,9 +71,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             raise UbamError(
                 f"{path} cannot be written: {error.strerror}. Choose a folder that you may write to."
             ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG):
+            raise UbamError(f"{path} cannot be written: {error.strerror}. Choose another name or folder.") from error
         raise
-    finally:
-        _remove(temporary)
 
 
 def write_text(path: str | Path, text: str) -> None:

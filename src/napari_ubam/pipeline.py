@@ -6,25 +6,67 @@ the recordings that it had to leave out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from napari_ubam.analysis.deviation import Movement, measure_deviation, subject_table
+from napari_ubam.analysis.figures import plot_deviation, plot_groups, plot_map, plot_subjects, plot_training
+from napari_ubam.analysis.groups import compare_groups, describe_covariates
+from napari_ubam.analysis.projection import project
+from napari_ubam.analysis.report import (
+    Section,
+    caveats,
+    comparison_table,
+    findings,
+    how_to_read,
+    provenance_table,
+    render_report,
+)
 from napari_ubam.errors import Problem, StudyError, VideoError
+from napari_ubam.files import atomic_path, write_text
+from napari_ubam.magnify.magnifier import MagnifiedFrame, Shot, magnify_shot
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_behaviours, encode_postures
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import load_config, load_model
 from napari_ubam.progress import Progress, Report, silent
-from napari_ubam.settings import EmbedSettings, StudySettings, TrainSettings
-from napari_ubam.study import Crops, Embedding, Study, load_crops, read_table, write_embedding
+from napari_ubam.settings import (
+    CompareSettings,
+    DeviateSettings,
+    EmbedSettings,
+    MagnifySettings,
+    StudySettings,
+    TrainSettings,
+)
+from napari_ubam.study import (
+    Crops,
+    Embedding,
+    Reference,
+    Study,
+    load_crops,
+    read_embedding,
+    read_reference,
+    read_result,
+    read_run,
+    read_table,
+    record_run,
+    write_embedding,
+    write_reference,
+    write_result,
+)
 from napari_ubam.training.bank import Footage
 from napari_ubam.training.train import train_models
+from napari_ubam.video import open_frames, write_video
 
 ASSUMED_FPS = 30.0  # frames per second, where the recording does not tell
+SHOT = 16  # frames that are magnified together
 
 
-def init(
-    folder: str | Path, table: str | Path, reference: str, settings: StudySettings | None = None
-) -> Study:
+def init(folder: str | Path, table: str | Path, reference: str, settings: StudySettings | None = None) -> Study:
     """Make a study of the recordings in a table.
 
     Parameters
@@ -122,6 +164,251 @@ def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report
     return problems
 
 
+def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Report = silent) -> list[Problem]:
+    """Measure every frame and every subject against the reference group.
+
+    Writes ``results/deviation.csv``, ``results/subjects.csv``, and the reference postures that `magnify` draws.
+
+    Parameters
+    ----------
+    study : Study
+        An embedded study.
+    settings : DeviateSettings, optional
+        How frames are matched.
+    report : callable, optional
+        Told of the progress.
+
+    Returns
+    -------
+    list of Problem
+        Recordings without an embedding, which were left out.
+
+    Raises
+    ------
+    StudyError
+        If fewer than two reference subjects can be measured.
+    """
+    settings = settings or DeviateSettings()
+    movements: dict[str, Movement] = {}
+    frames: dict[str, np.ndarray] = {}
+    problems: list[Problem] = []
+    for recording in study.recordings:
+        try:
+            embedding, crops = read_embedding(study, recording.name), load_crops(study, recording, report)
+        except (VideoError, StudyError) as error:
+            problems.append(Problem(recording.name, str(error)))
+            continue
+        known = np.isin(embedding.frame, crops.frame[~crops.interpolated])
+        movements[recording.name] = Movement(
+            recording.subject, recording.group, study.is_reference(recording), embedding.posture,
+            crops.fps or ASSUMED_FPS, known,
+        )  # fmt: skip
+        frames[recording.name] = embedding.frame
+    if not movements:
+        raise StudyError(problems[0].message)
+    _check_reference(study, movements)
+    deviations, spread = measure_deviation(
+        movements, settings, points=_has_landmarks(study),
+        tell=lambda done, total: report(Progress("measuring", done, total)),
+    )  # fmt: skip
+    for name, deviation in deviations.items():
+        write_reference(study, name, Reference(deviation.reference, deviation.score, frames[name], spread))
+    rows = [
+        pd.DataFrame(
+            {"recording": name, "subject": movements[name].subject, "group": movements[name].group,
+             "frame": frames[name], "deviation": d.score, "percentile": d.percentile, "reliable": d.reliable}
+        )
+        for name, d in deviations.items()
+    ]  # fmt: skip
+    write_result(study, "deviation", pd.concat(rows))
+    write_result(study, "subjects", subject_table(movements, deviations))
+    record_run(study, "train", load_config(study.models_folder / "posture").get("settings", {}))
+    record_run(study, "deviate", settings.model_dump())
+    return problems
+
+
+def magnify(
+    study: Study, name: str, settings: MagnifySettings | None = None, *, frames: range | None = None,
+    report: Report = silent,
+) -> Iterator[MagnifiedFrame]:  # fmt: skip
+    """Magnify a recording's deviation, frame by frame.
+
+    Parameters
+    ----------
+    study : Study
+        A measured study.
+    name : str
+        The recording.
+    settings : MagnifySettings, optional
+        How far, and where to compute.
+    frames : range, optional
+        Which frames of the file, a step of 1; default: all of the recording's.
+    report : callable, optional
+        Told of the progress.
+
+    Yields
+    ------
+    MagnifiedFrame
+        In frame order.
+
+    Raises
+    ------
+    StudyError, VideoError, ModelError
+        If the recording cannot be read, or was not measured yet.
+    """
+    settings = settings or MagnifySettings()
+    device = pick_device(settings.device)
+    recording = study.recording(name)
+    reference, embedding = read_reference(study, name), read_embedding(study, name)
+    generator = load_model(study.models_folder / "generator", device)
+    crops = load_crops(study, recording, report)
+    if reference.reference.shape != embedding.posture.shape or not np.array_equal(crops.frame, embedding.frame):
+        raise StudyError(
+            f"The results of {name} are older than its embedding or its settings. "
+            f"Run again: napari-ubam embed {study.folder}, and then: napari-ubam deviate {study.folder}"
+        )
+    wanted = np.arange(len(crops.frame))
+    if frames is not None:
+        wanted = wanted[(crops.frame >= frames.start) & (crops.frame < frames.stop)]
+    if not len(wanted):
+        raise StudyError(f"{name} has no frame in the range that was asked for; it has {_range_of(crops.frame)}.")
+    background = crops.background if crops.background is not None else background_of(crops)
+    first, last = int(crops.frame[wanted[0]]), int(crops.frame[wanted[-1]])
+    stage = f"magnifying {name}"
+    with open_frames(recording.path) as source:
+        pictures = source.iterate(first, last + 1)
+        for start in range(0, len(wanted), SHOT):
+            report(Progress(stage, start, len(wanted)))
+            i = wanted[start : start + SHOT]
+            shot = Shot(
+                crops.frame[i], list(islice(pictures, len(i))), np.asarray(crops.frames[i]),
+                crops.squares[i], crops.mirrored, background, embedding.posture[i], reference.reference[i],
+                reference.score[i],
+            )  # fmt: skip
+            yield from magnify_shot(shot, generator, reference.spread, settings.factor, device)
+    report(Progress(stage, len(wanted), len(wanted)))
+
+
+def save_magnified(
+    study: Study, name: str, out: str | Path, settings: MagnifySettings | None = None, *,
+    heatmap: str | Path | None = None, frames: range | None = None, report: Report = silent,
+) -> int:  # fmt: skip
+    """Write a recording with its deviation magnified as a video, and the heatmap as a Zarr array.
+
+    Parameters
+    ----------
+    study, name, settings, frames, report
+        As in `magnify`.
+    out : str or Path
+        A name that ends in .mkv (FFV1, lossless) or .mp4 (H.264).
+    heatmap : str or Path, optional
+        A name that ends in .zarr: an array (T, Y, X) float32.
+
+    Returns
+    -------
+    int
+        How many frames were written.
+
+    Raises
+    ------
+    StudyError, VideoError, ModelError
+        If the recording cannot be magnified, or a file cannot be written; nothing is left half-written.
+    """
+    out = Path(out)
+    source = study.recording(name).path
+    if out.resolve() == source.resolve():
+        raise StudyError(f"{out} is the recording itself. Choose another name to write to.")
+    if heatmap is not None and Path(heatmap).suffix.lower() != ".zarr":
+        raise StudyError(f"{heatmap} cannot be written: give the heatmap a name that ends in .zarr.")
+    fps = load_crops(study, study.recording(name), report).fps or ASSUMED_FPS
+    found = magnify(study, name, settings, frames=frames, report=report)
+    if heatmap is None:
+        return write_video(out, (frame.image for frame in found), fps)
+    with atomic_path(heatmap) as temporary:
+        return write_video(out, _with_heatmap(found, temporary), fps)
+
+
+def compare(study: Study, settings: CompareSettings | None = None, *, report: Report = silent) -> Path:
+    """Compare the groups' subjects, and write ``results/groups.csv``.
+
+    Parameters
+    ----------
+    study : Study
+        A measured study.
+    settings : CompareSettings, optional
+        How.
+    report : callable, optional
+        Told of the progress.
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    StudyError
+        If the study was not measured yet.
+    """
+    settings = settings or CompareSettings()
+    report(Progress("comparing groups", 0, 1))
+    subjects = read_result(study, "subjects", "deviate")
+    table = compare_groups(subjects, study.reference, n_permutations=settings.n_permutations, seed=settings.seed)
+    path = write_result(study, "groups", table)
+    record_run(study, "compare", settings.model_dump())
+    report(Progress("comparing groups", 1, 1))
+    return path
+
+
+def make_report(study: Study, *, report: Report = silent) -> Path:
+    """Write ``results/report.html``: what was found, with figures, in one file.
+
+    Raises
+    ------
+    StudyError
+        If the groups were not compared yet.
+    """
+    report(Progress("writing the report", 0, 1))
+    subjects, frames = read_result(study, "subjects", "deviate"), read_result(study, "deviation", "deviate")
+    groups = read_result(study, "groups", "compare")
+    known = [r for r in study.recordings if r.name in set(frames["recording"])]
+    left_out = [str(Problem(r.name, "it could not be read")) for r in study.recordings if r not in known]
+    codes = [read_embedding(study, r.name).posture for r in known]
+    labels = [r.group for r, code in zip(known, codes, strict=True) for _ in code]
+    names = [r.name for r, code in zip(known, codes, strict=True) for _ in code]
+    fps = {r.name: load_crops(study, r, report).fps for r in known}
+    most = frames.groupby("recording")["deviation"].mean().sort_values(ascending=False).index[:6]
+    normal = frames.loc[frames["group"] == study.reference, "deviation"].quantile(0.95)
+    covariates = _covariates(study)
+    sections = [
+        Section("What was found", items=findings(subjects, groups, study.reference)),
+        Section("Subjects", figure=plot_subjects(subjects, study.reference), table=subjects),
+        Section(
+            "Groups",
+            figure=plot_groups(subjects, groups, study.reference) if len(groups) else None,
+            table=comparison_table(groups),
+        ),
+        Section(
+            "Deviation over time",
+            paragraphs=["The six recordings that deviate most. Unreliable parts are grey."],
+            figure=plot_deviation(frames, list(most), fps=fps, normal=normal),
+        ),
+        Section(
+            "Map of postures",
+            figure=plot_map(project(np.concatenate(codes), recordings=np.array(names)), labels, study.reference),
+            caption="Principal components of the posture codes, every recording's mean taken off.",
+        ),
+        Section("How to read it", paragraphs=how_to_read(study.reference)),
+        Section("Caveats", items=caveats(subjects, groups, frames=frames, covariates=covariates, problems=left_out)),
+        Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
+        Section("How it was made", table=provenance_table({"study": study.settings.model_dump()} | read_run(study))),
+    ]
+    path = study.results_folder / "report.html"
+    write_text(path, render_report(f"Deviation from {study.reference}", sections))
+    report(Progress("writing the report", 1, 1))
+    return path
+
+
 def read_crops(study: Study, report: Report = silent) -> tuple[dict[str, Crops], list[Problem]]:
     """Decode every recording that can be decoded.
 
@@ -147,3 +434,46 @@ def read_crops(study: Study, report: Report = silent) -> tuple[dict[str, Crops],
     if not crops:
         raise StudyError(f"No recording of {study.folder} can be read. " + " ".join(p.message for p in problems[:3]))
     return crops, problems
+
+
+def _has_landmarks(study: Study) -> bool:
+    return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"
+
+
+def _check_reference(study: Study, movements: dict[str, Movement]) -> None:
+    subjects = {m.subject for m in movements.values() if m.is_reference}
+    if len(subjects) < 2:
+        raise StudyError(
+            f"The reference group {study.reference!r} of {study.folder / 'recordings.csv'} has {len(subjects)} "
+            f"{'subject' if len(subjects) == 1 else 'subjects'} that can be measured; it takes at least 2 to tell "
+            f"what is normal. The study has: {study.describe_groups()}. Add recordings of further subjects to it, or "
+            "choose another reference group."
+        )
+
+
+def _range_of(frame: np.ndarray) -> str:
+    return f"frames {frame[0]} to {frame[-1]}"
+
+
+def _covariates(study: Study) -> pd.DataFrame | None:
+    """Describe how groups differ in the table's further columns; None where there are none."""
+    names = list(dict.fromkeys(name for r in study.recordings for name in r.covariates))
+    if not names:
+        return None
+    first = {r.subject: r for r in reversed(study.recordings)}
+    table = pd.DataFrame([{"group": r.group, **{n: r.covariates.get(n, "") for n in names}} for r in first.values()])
+    return describe_covariates(table, study.reference, names)
+
+
+def _with_heatmap(found: Iterator[MagnifiedFrame], path: Path) -> Iterator[np.ndarray]:
+    """Pass on the images, and write the heatmaps to a Zarr array on the way."""
+    import zarr  # slow to import, and only this needs it
+
+    array = None
+    for i, frame in enumerate(found):
+        if array is None:
+            shape = frame.heatmap.shape
+            array = zarr.create_array(path, shape=(0, *shape), chunks=(1, *shape), dtype="float32")
+        array.resize((i + 1, *array.shape[1:]))
+        array[i] = frame.heatmap
+        yield frame.image

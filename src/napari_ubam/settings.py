@@ -19,9 +19,7 @@ Device = Annotated[
         description="Where to compute: 'auto' picks CUDA, then MPS, then CPU. Or name one: 'cpu', 'cuda:0', 'mps'.",
     ),
 ]
-Seed = Annotated[
-    int, Field(ge=0, title="Seed", description="Same seed, same machine, same versions: same result.")
-]
+Seed = Annotated[int, Field(ge=0, title="Seed", description="Same seed, same machine, same versions: same result.")]
 
 
 class Settings(BaseModel):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -26,7 +30,7 @@ class UNet(nn.Module):
     def __init__(self, c_in: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.stem = ConvBlock(c_in, widths[0])
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Sequential(ConvBlock(a, b, stride=2), ConvBlock(b, b)) for a, b in pairs)
         self.up = nn.ModuleList(ConvBlock(a + b, a) for a, b in reversed(pairs))
 

@@ -34,3 +34,23 @@ def pick_device(name: str = "auto") -> torch.device:
     if device is None or wanted not in there:
         raise DeviceError(f"There is no device '{name}' on this machine. Use 'auto' or one of: {', '.join(there)}.")
     return device
+
+
+def smaller_batch(error: RuntimeError, n: int, device: torch.device, purpose: str) -> int:
+    """Return the size of the batch to go on with where batches of n ran out of memory.
+
+    Raises
+    ------
+    RuntimeError
+        The error itself, if it is another one.
+    DeviceError
+        If the memory is too small even for a batch of one.
+    """
+    said = str(error)  # MPS and the CPU have no error class of their own for it
+    if not (isinstance(error, torch.OutOfMemoryError) or "out of memory" in said or "not enough memory" in said):
+        raise error
+    if n == 1:
+        raise DeviceError(
+            f"{device} has too little memory for {purpose}. Choose a smaller crop size, or device 'cpu'."
+        ) from error
+    return n // 2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from napari_ubam.models.behaviour import clips_around
+from napari_ubam.models.device import smaller_batch
 from napari_ubam.models.inputs import as_pictures, network_input
 from napari_ubam.progress import Progress, Report, silent
 
@@ -14,7 +17,7 @@ BATCH = 64
 
 @torch.inference_mode()
 def encode_postures(
-    model: torch.nn.Module, frames: np.ndarray, background: np.ndarray, device: torch.device,
+    model: Any, frames: np.ndarray, background: np.ndarray, device: torch.device,
     report: Report = silent, stage: str = "postures",
 ) -> np.ndarray:  # fmt: skip
     """Return the posture code of every frame.
@@ -28,18 +31,30 @@ def encode_postures(
     device : torch.device
         Where to compute.
     report, stage : callable, str
-        Told of the progress, under that name.
+        Told of the progress, under that name, and of smaller batches where memory runs out.
 
     Returns
     -------
     ndarray of float32, shape (T, d)
+
+    Raises
+    ------
+    DeviceError
+        If the device's memory is too small even for one frame.
     """
     still = as_pictures(background[None], device)
     codes = []
-    for start in range(0, len(frames), BATCH):
-        pictures = as_pictures(frames[start : start + BATCH], device)
-        codes.append(model.code(network_input(pictures, still.expand_as(pictures))).float().cpu().numpy())
-        report(Progress(stage, min(start + BATCH, len(frames)), len(frames)))
+    done, batch = 0, BATCH
+    while done < len(frames):
+        try:
+            pictures = as_pictures(frames[done : done + batch], device)
+            codes.append(model.code(network_input(pictures, still.expand_as(pictures))).float().cpu().numpy())
+        except RuntimeError as error:
+            batch = smaller_batch(error, batch, device, stage)
+            message = f"{device} ran out of memory; going on with batches of {batch}"
+        else:
+            done, message = min(done + batch, len(frames)), ""
+        report(Progress(stage, done, len(frames), message))
     return np.concatenate(codes)
 
 

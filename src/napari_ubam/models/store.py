@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from napari_ubam.errors import ModelError
@@ -37,13 +37,13 @@ def save_model(folder: Path, model: nn.Module, arguments: dict[str, Any], record
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_path(folder / "model.safetensors") as temporary:
-        save_file(weights, temporary)
+        temporary.write_bytes(save(weights))  # by way of Python, whose errors say when the disk is full
     config = {"kind": type(model).__name__, "arguments": arguments, **record}
     write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
 
 
-def load_model(folder: Path, device: torch.device) -> nn.Module:
-    """Read a model for use: in evaluation mode, on ``device``.
+def load_model(folder: Path, device: torch.device) -> Any:
+    """Read a model for use: a module of one of `KINDS`, in evaluation mode, on ``device``.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def load_model(folder: Path, device: torch.device) -> nn.Module:
     try:
         model = build_model(config["kind"], config["arguments"])
         model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"The model in {folder} is damaged ({error}). Train it again.") from error
     return model.to(device).eval().requires_grad_(False)
 
@@ -74,5 +74,5 @@ def load_config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"There is no trained model in {folder}. Train the study first: napari-ubam train {folder.parent.parent}"
         ) from None
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read ({error}). Train the study again.") from error

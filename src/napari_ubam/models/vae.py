@@ -6,6 +6,10 @@ and the posture code are decoded into a 128-px image from a 4 x 4 bottleneck.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -34,7 +38,7 @@ class VaeGenerator(nn.Module):
         self.start = nn.Linear(appearance_dimension + posture_dimension, width * 16)
         widths = (width, width, 96, 64, 32, 24)
         blocks: list[nn.Module] = []
-        for a, b in zip(widths[:-1], widths[1:], strict=True):  # 4 -> 128
+        for a, b in pairwise(widths):  # 4 -> 128
             blocks += [nn.Upsample(scale_factor=2), ConvBlock(a, b)]
         self.decoder = nn.Sequential(*blocks, nn.Conv2d(widths[-1], 3, 3, padding=1))
 

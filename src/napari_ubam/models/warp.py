@@ -33,12 +33,15 @@ class Warp:
     uncovered : torch.Tensor
         (B, 1, h, w) in [0, 1]: how much of the pixel has to be filled instead.
     fill : torch.Tensor
-        (B, 3, h, w): what to fill with, in the network's units.
+        (B, 3, h, w): what to fill with, as the difference from the background, in the network's units.
+    parts : torch.Tensor
+        (B, K + 1, h, w): which part each pixel of the new picture belongs to: the background, or that of a landmark.
     """
 
     flow: torch.Tensor
     uncovered: torch.Tensor
     fill: torch.Tensor
+    parts: torch.Tensor
 
 
 class WarpGenerator(nn.Module):
@@ -58,11 +61,9 @@ class WarpGenerator(nn.Module):
         self.masks = nn.Conv2d(widths[0], moved, 3, padding=1)
         self.uncovered = nn.Conv2d(widths[0], 1, 3, padding=1)
         self.fill = nn.Conv2d(widths[0], 3, 3, padding=1)
-        nn.init.constant_(self.uncovered.bias, 0.0)
+        self.uncovered.bias = nn.Parameter(torch.zeros(1))
 
-    def forward(
-        self, picture: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor
-    ) -> Warp:
+    def forward(self, picture: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor) -> Warp:
         """Return the warp from the picture to the picture that is wanted.
 
         Parameters
@@ -89,17 +90,17 @@ class WarpGenerator(nn.Module):
         flow = torch.einsum("bkhw,bkc->bhwc", masks, shift)
         moving = 1 - torch.exp(-(shift**2).sum(-1).amax(1) / (2 * 0.02**2))  # nothing uncovered where nothing moves
         uncovered = self.uncovered(features).float().sigmoid() * moving[:, None, None, None]
-        fill = background + self.fill(features).float()
-        return Warp(flow, uncovered, fill)
+        return Warp(flow, uncovered, self.fill(features).float(), masks)
 
 
-def apply_warp(warp: Warp, picture: torch.Tensor) -> torch.Tensor:
-    """Apply a warp to the picture (B, 3, H, W) at any resolution."""
+def apply_warp(warp: Warp, picture: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+    """Apply a warp to the picture (B, 3, H, W) and its background at any resolution."""
     h, w = picture.shape[-2:]
     flow = _resize(warp.flow.permute(0, 3, 1, 2), h, w).permute(0, 2, 3, 1)
     grid = pixel_grid(h, w, picture.device)
     moved = functional.grid_sample(picture, grid + flow, padding_mode="border", align_corners=False)
-    return moved + _resize(warp.uncovered, h, w) * (_resize(warp.fill, h, w) - moved)
+    fill = background + _resize(warp.fill, h, w)
+    return moved + _resize(warp.uncovered, h, w) * (fill - moved)
 
 
 def _resize(x: torch.Tensor, h: int, w: int) -> torch.Tensor:

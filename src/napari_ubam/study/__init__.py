@@ -4,6 +4,15 @@ from napari_ubam.study.crops import Crops, load_crops
 from napari_ubam.study.embeddings import Embedding, embedding_path, read_embedding, write_embedding
 from napari_ubam.study.layers import save_layer
 from napari_ubam.study.recording import Recording
+from napari_ubam.study.results import (
+    Reference,
+    read_reference,
+    read_result,
+    read_run,
+    record_run,
+    write_reference,
+    write_result,
+)
 from napari_ubam.study.squares import cut_square, resize_square
 from napari_ubam.study.study import Study
 from napari_ubam.study.table import read_table, unique_name, write_table
@@ -12,15 +21,22 @@ __all__ = [
     "Crops",
     "Embedding",
     "Recording",
+    "Reference",
     "Study",
     "cut_square",
     "embedding_path",
     "load_crops",
     "read_embedding",
+    "read_reference",
+    "read_result",
+    "read_run",
     "read_table",
+    "record_run",
     "resize_square",
     "save_layer",
     "unique_name",
     "write_embedding",
+    "write_reference",
+    "write_result",
     "write_table",
 ]

@@ -6,6 +6,7 @@ stopped and resumed sees what it would have seen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -53,7 +54,9 @@ class FrameBank:
     def __init__(self, footage: list[Footage]) -> None:
         self.footage = footage
         subjects = [f.subject for f in footage]
-        share = np.array([len(f.frames) / sum(len(g.frames) for g in footage if g.subject == f.subject) for f in footage])
+        share = np.array(
+            [len(f.frames) / sum(len(g.frames) for g in footage if g.subject == f.subject) for f in footage]
+        )
         self._weights = share / len(set(subjects))
 
     def recordings(self, rng: np.random.Generator, n: int) -> np.ndarray:

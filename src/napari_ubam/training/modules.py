@@ -82,7 +82,7 @@ class LandmarkModule(Module):
         half = side // 2
         target, still = shrink(two, half), shrink(background, half)
         subject = ((target - still).abs().mean(1, keepdim=True) > FOREGROUND).float()
-        redrawing = pyramid_loss(apply_warp(warp, shrink(one, half)), target, 1 + 4 * subject)
+        redrawing = pyramid_loss(apply_warp(warp, shrink(one, half), still), target, 1 + 4 * subject)
         equivariance = (deformed_back(deformed, grid) - wanted).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(wanted, shrink(subject, 32)[:, 0])

@@ -24,8 +24,8 @@ from napari_ubam.errors import ModelError
 from napari_ubam.files import write_text
 from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.device import pick_device
-from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.encode import encode_postures
+from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.inputs import N_CHANNELS
 from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.store import load_model, save_model

@@ -1,0 +1,183 @@
+"""How far each frame and each subject is from its reference, calibrated on the reference subjects themselves.
+
+Everyone is measured against the same number of reference subjects, never itself: a reference subject against all
+others, anyone else against all but one, in turn, of which the mean is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from napari_ubam.analysis.reference import (
+    Alignment,
+    expected_posture,
+    match_frames,
+    movement_context,
+    smooth_deviation,
+)
+from napari_ubam.settings import DeviateSettings
+
+FAR = 99.0  # percentile of the reference subjects' matching distances beyond which a reference is not good
+
+
+@dataclass(frozen=True, eq=False)
+class Movement:
+    """What is measured of one recording.
+
+    Attributes
+    ----------
+    subject, group : str
+        Who, and which cohort.
+    is_reference : bool
+        Whether the group is the reference group.
+    posture : ndarray, shape (T, d)
+        Posture codes.
+    fps : float
+        Frames per second.
+    trusted : ndarray of bool, shape (T,)
+        Whether the frame shows the subject for sure.
+    """
+
+    subject: str
+    group: str
+    is_reference: bool
+    posture: np.ndarray
+    fps: float
+    trusted: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Deviation:
+    """What was measured of one recording.
+
+    Attributes
+    ----------
+    reference : ndarray, shape (T, d)
+        The reference posture, at the subject's own place and size.
+    score : ndarray, shape (T,)
+        Deviation from it; 1 is the root mean square over the reference subjects' frames.
+    percentile : ndarray, shape (T,)
+        Percentage of the reference subjects' frames (without the subject's own) that deviate less.
+    reliable : ndarray of bool, shape (T,)
+        Whether a good reference was found.
+    """
+
+    reference: np.ndarray
+    score: np.ndarray
+    percentile: np.ndarray
+    reliable: np.ndarray
+
+
+def measure_deviation(
+    movements: Mapping[str, Movement], settings: DeviateSettings, *, points: bool,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[dict[str, Deviation], np.ndarray]:  # fmt: skip
+    """Measure every frame of every recording against the reference subjects.
+
+    Parameters
+    ----------
+    movements : mapping of str to Movement
+        By the recording's name; at least two reference subjects.
+    settings : DeviateSettings
+        How frames are matched.
+    points : bool
+        Whether the codes are landmarks.
+    tell : callable, optional
+        Called with how many recordings of how many are done.
+
+    Returns
+    -------
+    deviations : dict of str to Deviation
+        By the recording's name.
+    spread : ndarray, shape (K,) for landmarks or (d,)
+        Root mean square deviation of the reference subjects, per landmark (or entry), in units of the code.
+    """
+    own = {name: Alignment.of(m.posture, points) for name, m in movements.items()}
+    common = Alignment.mean([own[name] for name, m in movements.items() if m.is_reference])
+    aligned = {name: own[name].move(m.posture, common) for name, m in movements.items()}
+    subjects = list(dict.fromkeys(m.subject for m in movements.values() if m.is_reference))
+    pool = np.concatenate([aligned[name] - aligned[name].mean(0) for name, m in movements.items() if m.is_reference])
+    scale = pool.std(0) + 1e-6
+    context = {name: movement_context(aligned[name], scale, m.fps, settings.context) for name, m in movements.items()}
+    of_subject = {s: [name for name, m in movements.items() if m.subject == s] for s in subjects}
+    library = {
+        s: (np.concatenate([context[n] for n in names]), np.concatenate([aligned[n] for n in names]))
+        for s, names in of_subject.items()
+    }
+
+    differences: dict[str, np.ndarray] = {}  # (subsets, T, d)
+    distances: dict[str, np.ndarray] = {}
+    for i, (name, m) in enumerate(movements.items()):
+        tell(i, len(movements))
+        others = [s for s in subjects if s != m.subject]
+        found = [match_frames(context[name], *library[s], settings.n_nearest) for s in others]
+        shown = np.stack([posture for posture, _ in found], 1)
+        distances[name] = np.median([distance for _, distance in found], 0)
+        everyone = range(len(others))
+        subsets = [list(everyone)] if m.is_reference else [[j for j in everyone if j != out] for out in everyone]
+        q = aligned[name]
+        differences[name] = np.stack(
+            [q - smooth_deviation(q, expected_posture(q, shown[:, s]), m.fps, settings.smooth) for s in subsets]
+        )
+    tell(len(movements), len(movements))
+    return _calibrate(movements, own, common, differences, distances, points)
+
+
+def _calibrate(
+    movements: Mapping[str, Movement], own: dict[str, Alignment], common: Alignment,
+    differences: dict[str, np.ndarray], distances: dict[str, np.ndarray], points: bool,
+) -> tuple[dict[str, Deviation], np.ndarray]:  # fmt: skip
+    """Put deviations into units of what reference subjects show."""
+    references = [name for name, m in movements.items() if m.is_reference]
+    lengths = {name: _lengths(d, points) for name, d in differences.items()}  # (subsets, T, K)
+    spread = np.sqrt(np.mean(np.concatenate([(lengths[n] ** 2)[0][movements[n].trusted] for n in references]), 0))
+    spread = np.maximum(spread, 1e-3 * spread.max() + 1e-9)
+    scores = {name: np.sqrt(((length / spread) ** 2).mean(-1)).mean(0) for name, length in lengths.items()}
+    far = np.percentile(np.concatenate([distances[n] for n in references]), FAR)
+    result = {}
+    for name, m in movements.items():
+        normal = np.sort(np.concatenate([scores[n] for n in references if movements[n].subject != m.subject]))
+        reference = m.posture - differences[name].mean(0) * (own[name].size / common.size)
+        result[name] = Deviation(
+            reference=reference.astype(np.float32),
+            score=scores[name],
+            percentile=100 * np.searchsorted(normal, scores[name]) / len(normal),
+            reliable=(distances[name] <= far) & m.trusted,
+        )
+    return result, spread
+
+
+def subject_table(movements: Mapping[str, Movement], deviations: Mapping[str, Deviation]) -> pd.DataFrame:
+    """Sum up each subject, and say how it ranks among the reference subjects.
+
+    Returns
+    -------
+    DataFrame
+        ``subject``, ``group``, ``deviation`` (mean over reliable frames, over all frames where none is), ``rank`` (1:
+        deviates more than every reference subject it is compared with), ``p_value`` (share of reference subjects,
+        itself counted, that deviate at least as much; the smallest possible is 1 / (n_reference + 1)), ``n_reference``.
+    """
+    rows: dict[str, tuple[str, bool, float]] = {}
+    for subject in dict.fromkeys(m.subject for m in movements.values()):
+        names = [name for name, m in movements.items() if m.subject == subject]
+        score = np.concatenate([deviations[n].score for n in names])
+        good = np.concatenate([deviations[n].reliable for n in names])
+        first = movements[names[0]]
+        rows[subject] = (first.group, first.is_reference, float((score[good] if good.any() else score).mean()))
+    table = []
+    for subject, (group, _, score) in rows.items():
+        others = [s for other, (_, is_reference, s) in rows.items() if is_reference and other != subject]
+        rank = 1 + sum(s >= score for s in others)
+        table.append((subject, group, score, rank, rank / (len(others) + 1), len(others)))
+    return pd.DataFrame(table, columns=["subject", "group", "deviation", "rank", "p_value", "n_reference"])
+
+
+def _lengths(differences: np.ndarray, points: bool) -> np.ndarray:
+    """Return the length of each landmark's deviation, or the size of each entry's."""
+    if not points:
+        return np.abs(differences)
+    return np.linalg.norm(differences.reshape(*differences.shape[:-1], -1, 2), axis=-1)

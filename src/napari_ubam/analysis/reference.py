@@ -1,0 +1,144 @@
+"""The reference posture: what the reference group shows at the same point of the same movement.
+
+Brattoli et al. 2021 (Methods, "Magnification") average the nearest healthy frames, one frame at a time. Here, frames
+are matched together with the movement around them, every reference subject has its say, and the build of the subject
+is taken into account: first by aligning place and size, then by how reference subjects differ among themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from sklearn.neighbors import NearestNeighbors
+
+from napari_ubam.models.behaviour import clips_around
+
+CONTEXT_SAMPLES = 9
+SHRINKAGE = 10.0  # tau^2, in units of the reference subjects' mean variance
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Where a recording's postures lie and how large they are, so that subjects can be compared.
+
+    Attributes
+    ----------
+    place : ndarray, shape (2,) or (d,)
+        Mean position of all landmarks; for codes that are not landmarks, the mean code.
+    size : float
+        Root mean square distance from it.
+    """
+
+    place: np.ndarray
+    size: float
+
+    @classmethod
+    def of(cls, codes: np.ndarray, points: bool) -> Alignment:
+        """Find the alignment of a recording's codes (T, d); ``points``: they are landmarks (T, K * 2)."""
+        shaped = codes.reshape(len(codes), -1, 2) if points else codes[:, None]
+        place = shaped.mean((0, 1))
+        return cls(place, float(np.sqrt(((shaped - place) ** 2).sum(-1).mean())) or 1.0)
+
+    @classmethod
+    def mean(cls, alignments: list[Alignment]) -> Alignment:
+        """Give the mean of several."""
+        return cls(np.mean([a.place for a in alignments], 0), float(np.mean([a.size for a in alignments])))
+
+    def move(self, codes: np.ndarray, to: Alignment) -> np.ndarray:
+        """Shift and scale codes (..., d) from this alignment to another."""
+        shaped = codes.reshape(*codes.shape[:-1], -1, len(self.place))
+        return ((shaped - self.place) * (to.size / self.size) + to.place).reshape(codes.shape)
+
+
+def movement_context(codes: np.ndarray, scale: np.ndarray, fps: float, seconds: float) -> np.ndarray:
+    """Describe every frame by the movement around it, the recording's mean taken off.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (T, d)
+        A recording's postures.
+    scale : ndarray, shape (d,)
+        Standard deviation of each entry.
+    fps : float
+        Frames per second.
+    seconds : float
+        How far before and after the frame to look.
+
+    Returns
+    -------
+    ndarray, shape (T, CONTEXT_SAMPLES * d)
+    """
+    centred = (codes - codes.mean(0)) / scale
+    clips = clips_around(centred, np.arange(len(codes), dtype=float), fps, 2 * seconds, CONTEXT_SAMPLES)
+    return clips.reshape(len(codes), -1)
+
+
+def match_frames(query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find what one reference subject shows at the same points of the movement.
+
+    Parameters
+    ----------
+    query : ndarray, shape (T, m)
+        Contexts of the frames in question.
+    contexts, codes : ndarray, shapes (N, m) and (N, d)
+        The reference subject's contexts and postures.
+    n : int
+        How many nearest frames to average.
+
+    Returns
+    -------
+    posture : ndarray, shape (T, d)
+    distance : ndarray, shape (T,)
+        To the nearest frame, root mean square over the context's entries.
+    """
+    search = NearestNeighbors(n_neighbors=min(n, len(contexts)), algorithm="brute").fit(contexts)
+    distance, index = search.kneighbors(query)
+    return codes[index].mean(1), distance[:, 0] / np.sqrt(query.shape[1])
+
+
+def expected_posture(posture: np.ndarray, shown: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:
+    r"""Give what a normal subject of this build would show.
+
+    r = mu + S (S + tau^2 I)^-1 (q - mu), with mu and S the mean and the covariance over reference subjects at
+    that moment, computed in the space of the n subjects (Woodbury).
+
+    Parameters
+    ----------
+    posture : ndarray, shape (T, d)
+        q, aligned to the reference.
+    shown : ndarray, shape (T, n, d)
+        What each of n reference subjects shows at the same moments.
+    shrinkage : float
+        tau^2 in units of the mean variance; the larger, the closer to the plain mean.
+
+    Returns
+    -------
+    ndarray, shape (T, d)
+    """
+    mean = shown.mean(1)
+    n = shown.shape[1]
+    if n < 2:
+        return mean
+    spread = (shown - mean[:, None]) / np.sqrt(n - 1)
+    noise = shrinkage * (spread**2).sum(1).mean(-1) + 1e-12
+    gram = np.einsum("tid,tjd->tij", spread, spread) + noise[:, None, None] * np.eye(n)
+    weights = np.linalg.solve(gram, np.einsum("tid,td->ti", spread, posture - mean)[..., None])[..., 0]
+    return mean + np.einsum("tid,ti->td", spread, weights)
+
+
+def smooth_deviation(posture: np.ndarray, reference: np.ndarray, fps: float, seconds: float) -> np.ndarray:
+    """Smooth a reference in time by smoothing the deviation from it, which keeps the movement's own quickness.
+
+    Parameters
+    ----------
+    posture, reference : ndarray, shape (T, d)
+        What is shown, and its reference.
+    fps, seconds : float
+        Frames per second, and the standard deviation of the Gaussian.
+    """
+    width = seconds * fps
+    if width < 0.1:
+        return reference
+    return posture - gaussian_filter1d(posture - reference, width, axis=0, mode="nearest")

@@ -1,0 +1,188 @@
+"""Draw a subject with its deviation from the reference posture multiplied by a factor.
+
+posture' = reference + factor * (posture - reference)  (Brattoli et al. 2021, Methods, "Magnification").
+Factor 0 shows the reference posture, 1 the recording itself, more than 1 the deviation magnified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from napari_ubam.magnify.region import Region, warp_region
+from napari_ubam.models.inputs import as_pictures
+from napari_ubam.models.vae import VaeGenerator
+from napari_ubam.models.warp import GRID, WarpGenerator
+
+
+@dataclass(frozen=True, eq=False)
+class MagnifiedFrame:
+    """One frame with its deviation magnified, measured and pointed at.
+
+    Attributes
+    ----------
+    frame : int
+        Its number in the file.
+    image : ndarray of uint8, shape (Y, X, 3)
+        The frame with the deviation multiplied by the factor.
+    heatmap : ndarray of float32, shape (Y, X)
+        How far each pixel's part deviates, 1 being as far as the reference subjects do (root mean square).
+    vectors : ndarray of float32, shape (n, 2, 2)
+        Arrows from each landmark to where it is drawn: start and direction as y and x [px]. None for codes
+        that are not landmarks (n = 0).
+    """
+
+    frame: int
+    image: np.ndarray
+    heatmap: np.ndarray
+    vectors: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """Consecutive frames of a recording, and what is known of them.
+
+    Attributes
+    ----------
+    frame : ndarray of int, shape (B,)
+        Numbers in the file.
+    pictures : list of ndarray of uint8, shape (Y, X, 3)
+        The original frames.
+    crops : ndarray of uint8, shape (B, S, S, 3)
+        What the networks see of them.
+    squares : ndarray, shape (B, 3)
+        x, y and side of the crops in the frames [px].
+    mirrored : bool
+        Whether crops and background are mirror images.
+    background : ndarray of uint8, shape (n, n, 3)
+        The region's own background at the video's resolution, or at the crops'.
+    posture, reference : ndarray, shape (B, d)
+        What is shown, and its reference.
+    score : ndarray, shape (B,)
+        The frames' deviation.
+    """
+
+    frame: np.ndarray
+    pictures: list[np.ndarray]
+    crops: np.ndarray
+    squares: np.ndarray
+    mirrored: bool
+    background: np.ndarray
+    posture: np.ndarray
+    reference: np.ndarray
+    score: np.ndarray
+
+
+def magnified_posture(posture: np.ndarray, reference: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply the deviation of postures (..., d) from their reference by a factor."""
+    return posture + (factor - 1) * (posture - reference)
+
+
+def magnify_shot(
+    shot: Shot, generator: WarpGenerator | VaeGenerator, spread: np.ndarray, factor: float, device: torch.device
+) -> list[MagnifiedFrame]:
+    """Magnify the deviation in consecutive frames.
+
+    Parameters
+    ----------
+    shot : Shot
+        The frames.
+    generator : WarpGenerator or VaeGenerator
+        A trained generator on ``device``.
+    spread : ndarray, shape (K,)
+        Root mean square deviation of each landmark over reference subjects.
+    factor : float
+        0 shows the reference posture, 1 the recording itself.
+    device : torch.device
+        Where to compute.
+    """
+    draw = _warp if isinstance(generator, WarpGenerator) else _redraw
+    return draw(shot, generator, spread, factor, device)
+
+
+@torch.inference_mode()
+def _warp(
+    shot: Shot, generator: WarpGenerator, spread: np.ndarray, factor: float, device: torch.device
+) -> list[MagnifiedFrame]:
+    n, k = len(shot.frame), generator.n_landmarks
+    small = np.stack([cv2.resize(crop, (GRID, GRID), interpolation=cv2.INTER_AREA) for crop in shot.crops])
+    still = cv2.resize(shot.background, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    pictures, background = as_pictures(small, device), as_pictures(still[None].repeat(n, 0), device)
+    now = shot.posture.reshape(n, k, 2)
+    reference = shot.reference.reshape(n, k, 2)
+    drawn = magnified_posture(now, reference, factor)
+    points = {name: torch.as_tensor(p, dtype=torch.float32, device=device) for name, p in
+              (("now", now), ("drawn", drawn), ("reference", reference))}  # fmt: skip
+    warp = generator(pictures, background, points["now"], points["drawn"])
+    flow, uncovered = warp.flow.cpu().numpy(), warp.uncovered[:, 0].cpu().numpy()
+    fill = warp.fill.movedim(1, -1).cpu().numpy() * 127.5
+
+    back = generator(pictures, background, points["now"], points["reference"])
+    lengths = np.linalg.norm(now - reference, axis=-1) / spread
+    heat = np.einsum("bkhw,bk->bhw", back.parts[:, 1:].cpu().numpy(), lengths)
+    heat = splat(heat, back.flow.cpu().numpy())
+
+    frames = []
+    for i, picture in enumerate(shot.pictures):
+        region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
+        image = warp_region(picture, region, flow[i], uncovered[i], fill[i], shot.background)
+        arrows = np.stack([region.to_frame(now[i]), region.vectors_to_frame(drawn[i] - now[i])], 1)[..., ::-1]
+        heatmap = _heatmap(heat[i], region, picture.shape[:2])
+        frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, arrows.astype(np.float32)))
+    return frames
+
+
+@torch.inference_mode()
+def _redraw(
+    shot: Shot, generator: VaeGenerator, spread: np.ndarray, factor: float, device: torch.device
+) -> list[MagnifiedFrame]:
+    appearance, _ = generator.appear(as_pictures(shot.crops, device))
+
+    def draw(posture: np.ndarray) -> np.ndarray:
+        codes = torch.as_tensor(posture, dtype=torch.float32, device=device)
+        return generator.draw(appearance, codes).movedim(1, -1).cpu().numpy() * 127.5 + 127.5
+
+    drawn = draw(magnified_posture(shot.posture, shot.reference, factor))
+    change = np.abs(draw(shot.posture) - draw(shot.reference)).mean(-1)
+    frames = []
+    for i, picture in enumerate(shot.pictures):
+        region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
+        image = picture.copy()
+        image[region.rows, region.columns] = np.clip(region.spread(drawn[i].astype(np.float32)), 0, 255)
+        heat = shot.score[i] * change[i] / (change[i].max() + 1e-6)  # its peak is the frame's deviation
+        heatmap = _heatmap(heat, region, picture.shape[:2])
+        frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, np.zeros((0, 2, 2), np.float32)))
+    return frames
+
+
+def splat(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Carry values (B, g, g) from the new picture back to where its pixels come from; the mean where several meet.
+
+    Parameters
+    ----------
+    values : ndarray, shape (B, g, g)
+        On the new picture.
+    flow : ndarray, shape (B, g, g, 2)
+        Where each of its pixels comes from, minus where it is, in units of half the side.
+    """
+    b, h, w = values.shape
+    y, x = np.mgrid[:h, :w]
+    at_x = np.clip(np.round(x + flow[..., 0] * w / 2), 0, w - 1).astype(int)
+    at_y = np.clip(np.round(y + flow[..., 1] * h / 2), 0, h - 1).astype(int)
+    index = (np.arange(b)[:, None, None] * h + at_y) * w + at_x
+    total = np.bincount(index.ravel(), values.ravel(), b * h * w).reshape(b, h, w)
+    count = np.bincount(index.ravel(), minlength=b * h * w).reshape(b, h, w).astype(float)
+    # spread over the gaps that a stretching flow leaves
+    total, count = (np.stack([cv2.GaussianBlur(v, (0, 0), 0.7) for v in a]) for a in (total, count))
+    return total / np.maximum(count, 1e-3)
+
+
+def _heatmap(coarse: np.ndarray, region: Region, shape: tuple[int, ...]) -> np.ndarray:
+    heatmap = np.zeros(shape, np.float32)
+    if region.rows.stop > region.rows.start and region.columns.stop > region.columns.start:
+        inside = region.spread(coarse.astype(np.float32), smooth=False) * region.fade()
+        heatmap[region.rows, region.columns] = np.maximum(inside, 0)
+    return heatmap

@@ -1,0 +1,129 @@
+"""What was found, on disk: tables that open anywhere, and the reference postures that magnification draws."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_ubam import __version__
+from napari_ubam.errors import StudyError
+from napari_ubam.files import atomic_path, write_text
+
+if TYPE_CHECKING:
+    from napari_ubam.study.study import Study
+
+_PACKAGES = ("av", "lightning", "numpy", "scikit-learn", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The reference posture of every frame of a recording.
+
+    Attributes
+    ----------
+    reference : ndarray of float32, shape (T, d)
+        At the subject's own place and size.
+    score : ndarray of float32, shape (T,)
+        The deviation from it.
+    frame : ndarray of int64, shape (T,)
+        Absolute frame numbers.
+    spread : ndarray of float32, shape (K,)
+        Root mean square deviation over reference subjects, per landmark (or entry of the code).
+    """
+
+    reference: np.ndarray
+    score: np.ndarray
+    frame: np.ndarray
+    spread: np.ndarray
+
+
+def write_reference(study: Study, name: str, reference: Reference) -> None:
+    """Write the reference postures of the recording ``name`` to ``results/reference/NAME.zarr``."""
+    import zarr  # slow to import, and only some steps need it
+
+    with atomic_path(_reference_path(study, name)) as temporary:
+        group = zarr.open_group(temporary, mode="w")
+        for key in ("reference", "score", "spread"):
+            group.create_array(key, data=np.asarray(getattr(reference, key), np.float32))
+        group.create_array("frame", data=np.asarray(reference.frame, np.int64))
+
+
+def read_reference(study: Study, name: str) -> Reference:
+    """Read the reference postures of the recording ``name``.
+
+    Raises
+    ------
+    StudyError
+        If they are missing or damaged, with the command that makes them.
+    """
+    import zarr
+
+    path = _reference_path(study, name)
+    if not path.is_dir():
+        raise StudyError(f"{path} is missing: {name} was not measured yet. Run: napari-ubam deviate {study.folder}")
+    try:
+        group = zarr.open_group(path, mode="r")
+        return Reference(**{key: np.asarray(group[key]) for key in Reference.__dataclass_fields__})
+    except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
+        raise StudyError(
+            f"{path} cannot be read ({error}). Make it again with: napari-ubam deviate {study.folder}"
+        ) from error
+
+
+def write_result(study: Study, name: str, table: pd.DataFrame) -> Path:
+    """Write a table to ``results/NAME.csv``."""
+    path = study.results_folder / f"{name}.csv"
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    return path
+
+
+def read_result(study: Study, name: str, step: str) -> pd.DataFrame:
+    """Read ``results/NAME.csv``; ``step`` is the command that makes it.
+
+    Raises
+    ------
+    StudyError
+        If it is missing or cannot be read, with the command that makes it.
+    """
+    path = study.results_folder / f"{name}.csv"
+    text = {column: str for column in ("recording", "subject", "group", "reference")}
+    try:
+        return pd.read_csv(path, dtype=text, keep_default_na=True)
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing. Make it with: napari-ubam {step} {study.folder}") from None
+    except (OSError, ValueError) as error:
+        raise StudyError(
+            f"{path} cannot be read ({error}). Make it again with: napari-ubam {step} {study.folder}"
+        ) from error
+
+
+def record_run(study: Study, step: str, settings: dict[str, Any]) -> None:
+    """Note in ``results/run.json`` what a step was run with: settings, seed and versions."""
+    path = study.results_folder / "run.json"
+    run = read_run(study)
+    run["versions"] = {"napari-ubam": __version__, "python": platform.python_version()}
+    run["versions"] |= {package: version(package) for package in _PACKAGES}
+    run["platform"] = sys.platform
+    run[step] = settings
+    write_text(path, json.dumps(run, indent=2) + "\n")
+
+
+def read_run(study: Study) -> dict[str, Any]:
+    """Read ``results/run.json``; empty if there is none, or it is damaged."""
+    try:
+        return json.loads((study.results_folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _reference_path(study: Study, name: str) -> Path:
+    return study.results_folder / "reference" / f"{name}.zarr"
