@@ -7,7 +7,7 @@ stopped and resumed sees what it would have seen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,14 @@ class Footage:
     fps: float
 
 
+def chances(subjects: Sequence[str], lengths: Sequence[int]) -> np.ndarray:
+    """Return how likely each recording is to be drawn: every subject the same, its recordings by their length."""
+    totals: Counter[str] = Counter()
+    for subject, length in zip(subjects, lengths, strict=True):
+        totals[subject] += length
+    return np.array([length / totals[s] for s, length in zip(subjects, lengths, strict=True)]) / len(totals)
+
+
 class FrameBank:
     """Draws frames so that every subject counts the same, however long its recordings are.
 
@@ -53,15 +61,11 @@ class FrameBank:
 
     def __init__(self, footage: list[Footage]) -> None:
         self.footage = footage
-        subjects = [f.subject for f in footage]
-        share = np.array(
-            [len(f.frames) / sum(len(g.frames) for g in footage if g.subject == f.subject) for f in footage]
-        )
-        self._weights = share / len(set(subjects))
+        self._chances = chances([f.subject for f in footage], [len(f.frames) for f in footage])
 
     def recordings(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw the indices of n recordings, a subject being as likely as any other."""
-        return rng.choice(len(self.footage), n, p=self._weights)
+        return rng.choice(len(self.footage), n, p=self._chances)
 
     def pairs(self, rng: np.random.Generator, n: int) -> Batch:
         """Draw two frames each of n recordings: ``one``, ``two``, ``background`` (n, S, S, 3) uint8."""
@@ -83,7 +87,7 @@ class FrameBank:
         n : int
             About how many moments in all.
         each : int
-            Moments of one recording.
+            Moments of one recording, but no more than n.
         gap : float
             Moments nearer than this do not repel [s].
 
@@ -92,7 +96,8 @@ class FrameBank:
         dict
             ``one``, ``two`` (R, each, S, S, 3), ``background`` (R, S, S, 3) uint8, ``apart`` (R, each, each) bool.
         """
-        chosen = self.recordings(rng, max(1, n // each))
+        each = min(each, n)
+        chosen = self.recordings(rng, n // each)
         one, two, apart = [], [], []
         for r in chosen:
             footage = self.footage[r]
@@ -128,7 +133,7 @@ class FrameBank:
 
 
 class CodeBank:
-    """Draws clips of posture codes, resampled in time to a fixed number of samples.
+    """Draws clips of posture codes, resampled in time to a fixed number of samples; every subject counts the same.
 
     Parameters
     ----------
@@ -136,10 +141,13 @@ class CodeBank:
         Posture codes, one array a recording.
     fps : list of float
         Frames per second of each.
+    subjects : list of str
+        Who each shows.
     """
 
-    def __init__(self, codes: list[np.ndarray], fps: list[float]) -> None:
+    def __init__(self, codes: list[np.ndarray], fps: list[float], subjects: list[str]) -> None:
         self._codes, self._fps = codes, fps
+        self._chances = chances(subjects, [len(code) for code in codes])
 
     def clips(self, rng: np.random.Generator, n: int, each: int = 16) -> Batch:
         """Draw pairs of clips a fraction of a clip apart.
@@ -149,7 +157,8 @@ class CodeBank:
         dict
             ``one``, ``two`` (R, each, CLIP_SAMPLES, d) float32, and ``apart`` (R, each, each) bool.
         """
-        chosen = rng.integers(len(self._codes), size=max(1, n // each))
+        each = min(each, n)
+        chosen = rng.choice(len(self._codes), n // each, p=self._chances)
         one, two, apart = [], [], []
         for r in chosen:
             total = len(self._codes[r])

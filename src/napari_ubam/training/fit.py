@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import signal
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch.utils.data import DataLoader
 
-from napari_ubam.errors import DeviceError
+from napari_ubam.errors import ModelError
 from napari_ubam.files import atomic_path
+from napari_ubam.models.device import smaller_batch
 from napari_ubam.progress import Cancelled, Progress, Report
 from napari_ubam.training.bank import Draw, Stream
 from napari_ubam.training.modules import Module
@@ -65,7 +71,8 @@ def fit(
     seconds : float or None
         Stop after this time, with the learning rate brought down by then.
     checkpoint : Path
-        Where an unfinished training is kept; written every few minutes, and when ``report`` raises `Cancelled`.
+        Where an unfinished training is kept; written every few minutes, when ``report`` raises `Cancelled`, and on
+        Ctrl-C.
     report : callable
         Told the loss and the time left.
     log : callable
@@ -79,35 +86,36 @@ def fit(
     Raises
     ------
     Cancelled
-        After the checkpoint was written, if ``report`` raised it.
+        After the checkpoint was written, if ``report`` raised it, or on Ctrl-C.
     DeviceError
         If the device's memory is too small even for a batch of one.
+    ModelError
+        If the checkpoint is damaged.
     """
     n = stage.n
+    untrained = {name: value.clone() for name, value in module.state_dict().items()}
+    watch = _Watch(stage, seed, seconds, checkpoint, report, log)
     while True:
-        watch = _Watch(stage, seed, seconds, checkpoint, report, log)
         try:
-            _run(module, stage, n, device, seed, watch, checkpoint)
-        except torch.OutOfMemoryError as error:
-            if n == 1:
-                raise DeviceError(
-                    f"{device} has too little memory for {stage.name}. Choose a smaller crop size, or device 'cpu'."
-                ) from error
-            n = max(1, n // 2)
-            torch.cuda.empty_cache()
+            with _stopped_by_ctrl_c(watch):
+                _run(module, stage, n, device, seed, watch, checkpoint)
+        except RuntimeError as error:
+            n = smaller_batch(error, n, device, stage.name)
+            module.to("cpu").load_state_dict(untrained)  # begin again there, unless there is a checkpoint
             report(Progress(stage.name, 0, stage.steps, f"{device} ran out of memory; going on with batches of {n}"))
-            continue
-        if watch.cancelled is not None:
-            raise watch.cancelled
-        return watch.step
+        else:
+            break
+    if watch.cancelled is not None:
+        raise watch.cancelled
+    return watch.step
 
 
 def _run(
     module: Module, stage: Stage, n: int, device: torch.device, seed: int, watch: _Watch, checkpoint: Path
 ) -> None:
-    first = 0
-    if checkpoint.exists():
-        first = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    watch.step = first = _load(module, checkpoint) if checkpoint.exists() else 0
+    if first >= stage.steps:
+        return
     loader = DataLoader(Stream(stage.draw, n, seed, first), batch_size=None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*|torch.*")
@@ -119,15 +127,41 @@ def _run(
             max_epochs=-1,
             gradient_clip_val=1.0,
             callbacks=[watch],
+            plugins=LightningEnvironment(),  # one process, also within a job of a cluster
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        if first < stage.steps:
-            trainer.fit(module, loader, ckpt_path=checkpoint if first else None, weights_only=True)
-    watch.step = max(watch.step, first)
+        trainer.fit(module, loader, ckpt_path=checkpoint if first else None, weights_only=True)
     module.to("cpu")
+
+
+def _load(module: Module, checkpoint: Path) -> int:
+    """Take the weights from a checkpoint, and return its step."""
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        module.load_state_dict(state["state_dict"])
+        return int(state["global_step"])
+    except (OSError, EOFError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"The training cannot be resumed, as {checkpoint} is damaged or by another version ({error}). "
+            "Delete that file, and resume again: what it was part of begins anew."
+        ) from error
+
+
+@contextmanager
+def _stopped_by_ctrl_c(watch: _Watch) -> Iterator[None]:
+    """Let Ctrl-C stop the training between two steps, unless the caller has its own way to deal with it."""
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: watch.stop(Cancelled("stopped by Ctrl-C")))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Watch(lightning.Callback):
@@ -159,8 +193,15 @@ class _Watch(lightning.Callback):
             trainer.should_stop = True
         if self.step % REPORT_EVERY == 0 or self.step in (1, self._stage.steps):
             self._tell(trainer, float(outputs["loss"]))
-        if time.monotonic() - self._saved > CHECKPOINT_EVERY:
+        if self.cancelled is not None:
             self._save(trainer)
+            trainer.should_stop = True
+        elif time.monotonic() - self._saved > CHECKPOINT_EVERY:
+            self._save(trainer)
+
+    def stop(self, cancelled: Cancelled) -> None:
+        """Stop after this step, with a checkpoint."""
+        self.cancelled = cancelled
 
     def _time_used(self) -> float:
         return (time.monotonic() - self._start) / self._seconds if self._seconds else 0.0
@@ -174,9 +215,7 @@ class _Watch(lightning.Callback):
         try:
             self._report(Progress(self._stage.name, self.step, self._stage.steps, loss=loss, seconds_left=left))
         except Cancelled as cancelled:
-            self.cancelled = cancelled
-            self._save(trainer)
-            trainer.should_stop = True
+            self.stop(cancelled)
 
     def _save(self, trainer: lightning.Trainer) -> None:
         with atomic_path(self._checkpoint) as temporary:

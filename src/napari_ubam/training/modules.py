@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lightning
 import torch
-from torch import nn
 from torch.nn import functional
 
 from napari_ubam.models.behaviour import BehaviourEncoder
@@ -146,7 +145,7 @@ class OrderModule(Module):
 class VaeModule(Module):
     """Generator ``vae``: draw one frame from another's appearance and its own posture (which stays as it is)."""
 
-    def __init__(self, posture: nn.Module, generator: VaeGenerator) -> None:
+    def __init__(self, posture: LandmarkEncoder | ConvEncoder, generator: VaeGenerator) -> None:
         super().__init__()
         self.posture, self.generator = posture.requires_grad_(False), generator
 

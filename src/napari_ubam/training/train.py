@@ -1,7 +1,8 @@
 """Train a study's models, stage after stage; stop and resume between and within them.
 
 An unfinished training lies in ``models/unfinished`` and takes the place of the study's models only when it is
-complete. The models that were there before are kept in ``models/earlier``.
+complete: renamed to ``models/finished`` first, so that a process that is killed while it puts them there can be
+followed by another that goes on with it. The models that were there before are kept in ``models/earlier``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import torch
 
 from napari_ubam import __version__
 from napari_ubam.errors import ModelError
-from napari_ubam.files import write_text
+from napari_ubam.files import clear_errors, write_text
 from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_postures
@@ -45,7 +46,9 @@ from napari_ubam.training.modules import (
 )
 
 PARTS = ("posture", "behaviour", "generator")
-UNFINISHED, EARLIER, LOG = "unfinished", "earlier", "training.csv"
+LOG, SETTINGS = "training.csv", "settings.json"
+KEPT = (*PARTS, LOG, SETTINGS)  # what a complete training leaves; the settings last, as they tell that it is complete
+UNFINISHED, FINISHED, EARLIER = "unfinished", "finished", "earlier"
 CODE_DIMENSION = 32  # of the posture code where it is not landmarks
 
 
@@ -86,28 +89,30 @@ def train_models(
 
     Raises
     ------
+    Cancelled
+        If ``report`` raised it.
     ModelError
-        If there is nothing to resume.
+        If there is nothing to resume, or what there is is damaged.
     DeviceError
         If the device is not there, or too small.
+    UbamError
+        If the disk is full, or the folder cannot be written to.
     """
     device = pick_device(settings.device)
-    unfinished = folder / UNFINISHED
-    settings = _begin(folder, settings, resume)
-    run = _Run(unfinished, settings, device, footage, report)
-    run.posture()
-    run.behaviour()
-    for part in PARTS:
-        (unfinished / f"{part}.ckpt").unlink(missing_ok=True)
-    _put_aside(folder)
-    for path in (*(unfinished / part for part in PARTS), unfinished / LOG, unfinished / "settings.json"):
-        os.replace(path, folder / path.name)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    with clear_errors(folder):
+        if _install(folder) and resume:
+            return
+        settings = _begin(folder, settings, resume)
+        run = _Run(folder / UNFINISHED, settings, device, footage, report)
+        run.posture()
+        run.behaviour()
+        os.replace(folder / UNFINISHED, folder / FINISHED)
+        _install(folder)
 
 
 def can_resume(folder: Path) -> bool:
     """Say whether the models' folder holds an unfinished training."""
-    return (folder / UNFINISHED / "settings.json").exists()
+    return any((folder / name / SETTINGS).exists() for name in (UNFINISHED, FINISHED))
 
 
 class _Run:
@@ -122,10 +127,11 @@ class _Run:
 
     def posture(self) -> None:
         k, bank = self.settings.n_landmarks, self.bank
-        code = {"dimension": CODE_DIMENSION, "c_in": N_CHANNELS}
+        code: dict[str, Any] = {"dimension": CODE_DIMENSION, "c_in": N_CHANNELS}
         match self.settings.objective:
             case "landmarks":
-                arguments, warp = {"n_landmarks": k, "c_in": N_CHANNELS}, {"n_landmarks": k}
+                arguments: dict[str, Any] = {"n_landmarks": k, "c_in": N_CHANNELS}
+                warp: dict[str, Any] = {"n_landmarks": k}
                 together = self.settings.trained_together
                 stage = Stage("posture and generator" if together else "posture", bank.pairs, 16, self.steps.posture)
                 self._stage(
@@ -165,13 +171,13 @@ class _Run:
             _standardise(encoder, np.concatenate(codes))
             return BehaviourModule(encoder)
 
-        bank = CodeBank(codes, [f.fps for f in self.footage])
+        bank = CodeBank(codes, [f.fps for f in self.footage], [f.subject for f in self.footage])
         stage = Stage("behaviour", bank.clips, 128, self.steps.behaviour)
         self._stage(stage, behaviour, {"behaviour": arguments})
 
     def _codes(self) -> list[np.ndarray]:
         posture = load_model(self.folder / "posture", self.device)
-        return [encode_postures(posture, f.frames, f.background, self.device) for f in self.footage]
+        return [encode_postures(posture, f.frames, f.background, self.device, self.report) for f in self.footage]
 
     def _done(self, part: str) -> bool:
         return (self.folder / part / "config.json").exists()
@@ -217,29 +223,40 @@ class _Run:
 
 def _begin(folder: Path, settings: TrainSettings, resume: bool) -> TrainSettings:
     """Make the folder of an unfinished training, or take the settings of the one that is resumed."""
-    path = folder / UNFINISHED / "settings.json"
+    path = folder / UNFINISHED / SETTINGS
     if resume:
         if not path.exists():
             raise ModelError(f"There is no unfinished training in {folder} to resume. Train without resuming.")
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        return TrainSettings(**(begun | {"device": settings.device, "minutes": settings.minutes}))
+        try:
+            begun = json.loads(path.read_text(encoding="utf-8"))
+            return TrainSettings(**(begun | {"device": settings.device, "minutes": settings.minutes}))
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"The unfinished training cannot be resumed, as {path} is damaged or by another version ({error}). "
+                "Train without resuming."
+            ) from error
     if path.parent.exists():
-        _keep(path.parent, folder)
+        os.replace(path.parent, _new_folder(folder) / UNFINISHED)
     write_text(path, json.dumps(settings.model_dump(), indent=2) + "\n")
     return settings
 
 
-def _put_aside(folder: Path) -> None:
-    """Move the study's models, if there are any, into ``earlier``."""
-    there = [folder / name for name in (*PARTS, LOG, "settings.json") if (folder / name).exists()]
-    if there:
-        kept = _new_folder(folder)
-        for path in there:
-            os.replace(path, kept / path.name)
+def _install(folder: Path) -> bool:
+    """Put a finished training, if there is one, in the place of the models that were there, which go to ``earlier``.
 
-
-def _keep(unfinished: Path, folder: Path) -> None:
-    os.replace(unfinished, _new_folder(folder) / UNFINISHED)
+    All old models go before the first new one comes: at no time are there some of each.
+    """
+    finished = folder / FINISHED
+    new = [name for name in KEPT if (finished / name).exists()]
+    old = [name for name in new if (folder / name).exists()]
+    if old:
+        earlier = _new_folder(folder)
+        for name in old:
+            os.replace(folder / name, earlier / name)
+    for name in new:
+        os.replace(finished / name, folder / name)
+    shutil.rmtree(finished, ignore_errors=True)
+    return bool(new)
 
 
 def _new_folder(folder: Path) -> Path:
