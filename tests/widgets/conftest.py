@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.study import Recording, Study
 from napari_ubam.video import write_video
 
@@ -61,3 +62,21 @@ def notifications():
     notification_manager.notification_ready.connect(keep)
     yield told
     notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Study:
+    """Give a study that has gone through every step, its models trained for a few steps only."""
+    from napari_ubam import pipeline
+    from napari_ubam.sample import write_cohort
+    from napari_ubam.training.train import STEPS, Steps
+
+    folder = tmp_path_factory.mktemp("trained")
+    table = write_cohort(folder, n_healthy=3, n_impaired=1, n_frames=24, size=64)
+    study = pipeline.init(folder / "study", table, "healthy", StudySettings(crop_size=32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(STEPS, "quick", Steps(posture=3, generator=3, behaviour=3))
+        pipeline.train(study, TrainSettings(preset="quick", device="cpu"))
+    pipeline.embed(study)
+    pipeline.deviate(study)
+    return study

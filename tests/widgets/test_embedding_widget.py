@@ -1,7 +1,9 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from napari_ubam.study import Embedding, write_embedding
+from napari_ubam.study import Embedding, Study, write_embedding
 from napari_ubam.widgets.embedding_data import load_map
 from napari_ubam.widgets.embedding_widget import EmbeddingWidget
 from napari_ubam.widgets.layers import current_frame, find_layer, go_to_frame
@@ -173,3 +175,24 @@ def test_nothing_follows_the_viewer_after_closing(qtbot, widget, embedded):
     viewer.window.remove_dock_widget(widget)
     go_to_frame(viewer, viewer.layers[0], 7)
     assert widget.map.marked == 0
+
+
+def test_embeddings_and_deviations_are_computed(qtbot, widget, trained, tmp_path):
+    shutil.copytree(trained.folder.parent, tmp_path / "copy")
+    study = Study.open(tmp_path / "copy" / "study")
+    shutil.rmtree(study.embeddings_folder)
+    shutil.rmtree(study.results_folder)
+    widget.session.open(study.folder)
+    assert widget.map.data is None
+    widget.compute_button.click()
+    qtbot.waitUntil(lambda: widget.map.data is not None and widget.worker is None, timeout=60_000)
+    assert len(widget.map.data.frame) == 4 * 24
+    assert np.isfinite(widget.map.data.deviation).all()
+
+
+def test_an_untrained_study_is_a_message(qtbot, widget, study, notifications):
+    widget.session.open(study.folder)
+    widget.compute()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=30_000)
+    assert len(notifications) == 1
+    assert "train" in notifications[0]

@@ -55,7 +55,6 @@ def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
     widget.stop_button.click()
     wait_for(qtbot, widget, TrainingState.STOPPED)
     assert "Resume" in widget.status.text()
-    assert widget.resume_button.isEnabled()
     assert not widget.bar.isVisibleTo(widget)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ubam.errors import StudyError
-from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
 from napari_ubam.widgets.layers import KEY, about
@@ -46,7 +45,7 @@ class Magnification:
     vectors: np.ndarray
 
 
-def collect(magnified: Iterable[MagnifiedFrame], frames: range, size: tuple[int, int], report: Report) -> Magnification:
+def collect(magnified: Iterable[MagnifiedFrame], frames: range, size: tuple[int, int]) -> Magnification:
     """Gather magnified frames in arrays for napari.
 
     Parameters
@@ -57,8 +56,6 @@ def collect(magnified: Iterable[MagnifiedFrame], frames: range, size: tuple[int,
         Absolute frame numbers in the file.
     size : tuple of int
         Height and width of the video [px].
-    report : Report
-        Told after each frame; may stop it.
 
     Raises
     ------
@@ -73,11 +70,10 @@ def collect(magnified: Iterable[MagnifiedFrame], frames: range, size: tuple[int,
         )
     image, deviation = np.zeros((n, *size, 3), np.uint8), np.zeros((n, *size), np.float16)
     vectors = [np.zeros((0, 2, 3), np.float32)]
-    for done, one in enumerate(magnified, start=1):
+    for one in magnified:
         row = one.frame - frames.start
         image[row], deviation[row] = one.image, one.heatmap
         vectors.append(with_time(one.vectors, one.frame))
-        report(Progress("magnifying", done, n))
     return Magnification(frames, image, deviation, np.concatenate(vectors))
 
 

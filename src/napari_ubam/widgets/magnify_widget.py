@@ -12,10 +12,11 @@ from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
-from napari_ubam.widgets.layers import current_frame, find_layer, show_recording
+from napari_ubam.widgets.layers import current_frame, show_recording
 from napari_ubam.widgets.magnify_layers import Magnification, collect, frames_of, show_magnification
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_ubam.study import Recording
@@ -45,7 +46,7 @@ class MagnifyWidget(DockWidget):
         self.run_button = button(
             "Magnify", "Lay the magnified frames, a heatmap and arrows over the video.", self._on_run_clicked
         )
-        self.save_button = button("Save video…", "Write all magnified frames to a video.", self._on_save_clicked)
+        self.save_button = button("Save video…", "Write the magnified frames to a video.", self._on_save_clicked)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.form.rows.insertRow(0, "Recording", self.recording)
@@ -66,19 +67,14 @@ class MagnifyWidget(DockWidget):
         """Magnify the chosen frames in a thread, and show them as layers."""
         with errors_shown():
             study, settings, recording = self.session.saved_study(), self.form.settings(), self._chosen()
-            known = find_layer(self.viewer, recording)
-            around = None
-            if self.range.currentText() == _AROUND:
-                around = recording.start if known is None else current_frame(self.viewer, known)
             video = show_recording(self.viewer, recording)
-            frames = frames_of(recording, video.data.shape[0], around, self.reach.value())
-            size = video.data.shape[1:3]
+            frames, size = self._frames(recording, video), video.data.shape[1:3]
 
             def step(report: Report) -> Magnification:
                 from napari_ubam import pipeline  # loads torch
 
                 magnified = pipeline.magnify(study, recording.name, settings, frames=frames, report=report)
-                return collect(magnified, frames, size, report)
+                return collect(magnified, frames, size)
 
             def show(made: Magnification) -> None:
                 layer = show_recording(self.viewer, recording)  # opened again if it was removed meanwhile
@@ -88,19 +84,24 @@ class MagnifyWidget(DockWidget):
             self.run_step("magnifying", step, show)
 
     def save_video(self, out: Path) -> None:
-        """Write all magnified frames of the chosen recording to a video, in a thread."""
+        """Write the chosen frames, magnified, to a video, in a thread."""
         with errors_shown():
-            study, settings, name = self.session.saved_study(), self.form.settings(), self._chosen().name
+            study, settings, recording = self.session.saved_study(), self.form.settings(), self._chosen()
+            frames = self._frames(recording, show_recording(self.viewer, recording))
 
             def step(report: Report) -> int:
                 from napari_ubam import pipeline  # loads torch
 
-                return pipeline.save_magnified(study, name, out, settings, report=report)
+                return pipeline.save_magnified(study, recording.name, out, settings, frames=frames, report=report)
 
             self.run_step("saving", step, lambda n: show_info(f"{out} was written: {n} frames."))
 
     def _chosen(self) -> Recording:
         return self.session.saved_study().recording(self.recording.currentText())
+
+    def _frames(self, recording: Recording, video: Layer) -> range:
+        around = current_frame(self.viewer, video) if self.range.currentText() == _AROUND else None
+        return frames_of(recording, video.data.shape[0], around, self.reach.value())
 
     def _on_run_clicked(self) -> None:
         self.magnify()

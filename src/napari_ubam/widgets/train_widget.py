@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
@@ -51,6 +53,7 @@ class TrainWidget(DockWidget):
         self.status.setWordWrap(True)
         self.curve = LossCurve(self.viewer)
         self.problems: list[Problem] = []
+        self._can_resume: Callable[[Path], bool] | None = None  # not known until torch is loaded
         for widget in (self.title, self.form):
             self.column.addWidget(widget)
         self.column.addLayout(row(self.start_button, self.stop_button, self.resume_button))
@@ -64,9 +67,9 @@ class TrainWidget(DockWidget):
         self.session.study_changed.connect(self._on_study_changed)
         self.destroyed.connect(self.training.stop)  # the viewer was closed
         self._on_study_changed()
-        self._device_worker = StepWorker(_devices)
-        self._device_worker.returned.connect(self._on_devices_found)
-        self._device_worker.start()
+        self._loader = StepWorker(_load)
+        self._loader.returned.connect(self._on_loaded)
+        self._loader.start()
 
     def start(self, *, resume: bool = False) -> None:
         """Save the study and train it; ``resume`` goes on from the last checkpoint."""
@@ -83,8 +86,10 @@ class TrainWidget(DockWidget):
     def _on_resume_clicked(self) -> None:
         self.start(resume=True)
 
-    def _on_devices_found(self, names: list[str]) -> None:
-        self.form.set_choices("device", ["auto", *names])
+    def _on_loaded(self, loaded: tuple[list[str], Callable[[Path], bool]]) -> None:
+        devices, self._can_resume = loaded
+        self.form.set_choices("device", ["auto", *devices])
+        self._show_state()
 
     def _on_study_changed(self) -> None:
         folder = self.session.folder
@@ -101,13 +106,17 @@ class TrainWidget(DockWidget):
             show_error(self.training.message)
 
     def _show_state(self) -> None:
-        state, has_study = self.training.state, self.session.folder is not None
+        state, has_study = self.training.state, self.session.study is not None
         running = state in (TrainingState.TRAINING, TrainingState.STOPPING)
         self.start_button.setEnabled(has_study and not running)
-        self.resume_button.setEnabled(has_study and not running)
+        self.resume_button.setEnabled(has_study and not running and self._is_resumable())
         self.stop_button.setEnabled(state is TrainingState.TRAINING)
         self.form.setEnabled(not running)
         self.status.setText("\n".join([_IN_WORDS[state], self.training.message, *map(str, self.problems)]).strip())
+
+    def _is_resumable(self) -> bool:
+        study = self.session.study
+        return study is not None and self._can_resume is not None and self._can_resume(study.models_folder)
 
     def _on_progressed(self, progress: Progress) -> None:
         self.bar.show_progress(progress)
@@ -125,7 +134,9 @@ class TrainWidget(DockWidget):
         self.training.stop()
 
 
-def _devices(report: Report) -> list[str]:
-    from napari_ubam.models.device import available_devices  # loads torch, hence in a thread
+def _load(report: Report) -> tuple[list[str], Callable[[Path], bool]]:
+    """Load what needs torch, which takes seconds, in a thread."""
+    from napari_ubam.models.device import available_devices
+    from napari_ubam.training.train import can_resume
 
-    return available_devices()
+    return available_devices(), can_resume
