@@ -2,6 +2,7 @@ import sys
 
 import pytest
 
+from napari_ubam.settings import StudySettings
 from napari_ubam.widgets.train_widget import TrainWidget
 from napari_ubam.widgets.training_process import TrainingState
 
@@ -32,7 +33,7 @@ def run(qtbot, widget, script):
 
 
 def wait_for(qtbot, widget, state):
-    qtbot.waitUntil(lambda: widget.training.state is state, timeout=10_000)
+    qtbot.waitUntil(lambda: widget.training.state is state, timeout=60_000)
 
 
 def test_without_a_study_there_is_nothing_to_train(make_napari_viewer, notifications):
@@ -109,8 +110,36 @@ def test_a_running_training_is_shown_by_a_widget_that_is_opened_later(qtbot, wid
     qtbot.addWidget(other)
     assert other.stop_button.isEnabled()
     assert not other.start_button.isEnabled()
+    assert other.bar.isVisibleTo(other)
 
 
 def test_devices_of_this_machine_are_offered(qtbot, widget):
     qtbot.waitUntil(lambda: "cpu" in widget.form.fields["device"].choices, timeout=30_000)
     assert widget.form.fields["device"].choices[0] == "auto"
+
+
+@pytest.mark.slow
+def test_a_study_is_trained_stopped_and_resumed_in_its_own_process(qtbot, widget):
+    widget.session.edit(settings=StudySettings(crop_size=32))
+    widget.form.fields["preset"].value = "quick"
+    qtbot.waitUntil(lambda: "cpu" in widget.form.fields["device"].choices, timeout=30_000)
+    widget.start_button.click()
+    qtbot.waitUntil(lambda: len(widget.curve.losses) > 0, timeout=120_000)
+    widget.stop_button.click()
+    qtbot.waitUntil(lambda: widget.training.state is not TrainingState.STOPPING, timeout=60_000)
+    assert widget.training.state is TrainingState.STOPPED, widget.training.message
+    assert widget.resume_button.isEnabled()
+    widget.form.fields["minutes"].value = 0.5
+    with qtbot.waitSignal(widget.session.results_changed, timeout=240_000):
+        widget.resume_button.click()
+    assert (widget.session.study.models_folder / "posture").is_dir()
+    assert not widget.resume_button.isEnabled()
+
+
+@pytest.mark.slow
+def test_videos_that_are_missing_are_told(qtbot, widget, study, videos):
+    for path in videos:
+        path.unlink()
+    widget.start_button.click()
+    wait_for(qtbot, widget, TrainingState.FAILED)
+    assert "walk_0.mkv" in widget.status.text()

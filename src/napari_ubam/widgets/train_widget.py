@@ -67,6 +67,8 @@ class TrainWidget(DockWidget):
         self.session.study_changed.connect(self._on_study_changed)
         self.destroyed.connect(self.training.stop)  # the viewer was closed
         self._on_study_changed()
+        if self.training.is_running:
+            self.bar.begin("training")
         self._loader = StepWorker(_load)
         self._loader.returned.connect(self._on_loaded)
         self._loader.start()
