@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_ubam.errors import UbamError
@@ -71,7 +71,7 @@ def clear_errors(path: str | Path) -> Iterator[None]:
             raise UbamError(
                 f"{path} cannot be written: {error.strerror}. Choose a folder that you may write to."
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG):
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.EFBIG):
             raise UbamError(f"{path} cannot be written: {error.strerror}. Choose another name or folder.") from error
         raise
 
@@ -99,7 +99,9 @@ def _replace_folder(new: Path, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    """Remove what is left over; that it cannot be must not hide the error that it is left over from."""
+    with suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

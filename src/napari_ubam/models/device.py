@@ -6,6 +6,9 @@ import torch
 
 from napari_ubam.errors import DeviceError
 
+# MPS, the CPU and CUDA's libraries have no class of error of their own for it.
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
+
 
 def available_devices() -> list[str]:
     """Names of the devices that can be asked for, the best one first."""
@@ -46,8 +49,7 @@ def smaller_batch(error: RuntimeError, n: int, device: torch.device, purpose: st
     DeviceError
         If the memory is too small even for a batch of one.
     """
-    said = str(error)  # MPS and the CPU have no error class of their own for it
-    if not (isinstance(error, torch.OutOfMemoryError) or "out of memory" in said or "not enough memory" in said):
+    if not (isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)):
         raise error
     if n == 1:
         raise DeviceError(
