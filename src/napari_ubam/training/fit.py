@@ -93,7 +93,7 @@ def fit(
         If the checkpoint is damaged.
     """
     n = stage.n
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolves twice as fast on CPUs
+    module.to(memory_format=torch.channels_last)  # convolves twice as fast on CPUs
     untrained = {name: value.clone() for name, value in module.state_dict().items()}
     watch = _Watch(stage, seed, seconds, checkpoint, report, log)
     while True:
