@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 8 * 2**30  # of the layers of one run; longer recordings are better saved as a video
 _BRIGHTEST = 3.0  # the deviation, in units of what reference subjects show, that is drawn brightest
+_GAMMA = 2.0  # leaves dark what reference subjects show as well (below 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +148,8 @@ def show_magnification(
             "image",
             "deviation",
             made.deviation,
-            {**placed, "colormap": "inferno", "blending": "additive", "contrast_limits": (0, _BRIGHTEST)},
+            {**placed, "colormap": "inferno", "blending": "additive", "gamma": _GAMMA}
+            | {"contrast_limits": (0, _BRIGHTEST)},
             about_it,
         ),
         _show(
