@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_ubam.models.behaviour import CLIP_SAMPLES
+from napari_ubam.training.bank import CodeBank, Footage, FrameBank, Stream
+
+
+def film(subject: str, n_frames: int, value: int = 0) -> Footage:
+    """A film whose pixels tell the frame (red) and the recording (green)."""
+    frames = np.zeros((n_frames, 4, 4, 3), np.uint8)
+    frames[..., 0] = np.arange(n_frames)[:, None, None]
+    frames[..., 1] = value
+    return Footage(subject, frames, np.full((4, 4, 3), value, np.uint8), 30.0)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_every_subject_counts_the_same_however_long_and_many_its_recordings_are() -> None:
+    bank = FrameBank([film("a", 10, 0), film("b", 30, 1), film("b", 90, 2), film("c", 200, 3)])
+    drawn = bank.pairs(rng(), 6000)["one"][:, 0, 0, 1]
+    shares = [(drawn == i).float().mean().item() for i in range(4)]
+    assert shares == pytest.approx([1 / 3, 1 / 12, 1 / 4, 1 / 3], abs=0.03)
+
+
+def test_every_subject_counts_the_same_for_behaviour_too() -> None:
+    codes = [np.full((n, 2), i, np.float32) for i, n in enumerate((10, 30, 90, 200))]
+    bank = CodeBank(codes, [30.0] * 4, ["a", "b", "b", "c"])
+    drawn = bank.clips(rng(), 16 * 3000)["one"][:, 0, 0, 0]
+    shares = [(drawn == i).float().mean().item() for i in range(4)]
+    assert shares == pytest.approx([1 / 3, 1 / 12, 1 / 4, 1 / 3], abs=0.04)
+
+
+def test_a_pair_is_of_one_recording_with_its_own_background() -> None:
+    batch = FrameBank([film("a", 50, 10), film("b", 50, 20)]).pairs(rng(), 64)
+    recording = batch["one"][:, 0, 0, 1]
+    assert torch.equal(recording, batch["two"][:, 0, 0, 1])
+    assert torch.equal(recording, batch["background"][:, 0, 0, 1])
+    assert (batch["one"][:, 0, 0, 0] != batch["two"][:, 0, 0, 0]).float().mean() > 0.9
+
+
+def test_moments_have_their_neighbours_in_time_and_near_ones_do_not_repel() -> None:
+    batch = FrameBank([film("a", 100)]).moments(rng(), 64)
+    assert batch["one"].shape == (4, 16, 4, 4, 3)
+    one, two = (batch[k][..., 0, 0, 0].long() for k in ("one", "two"))
+    assert (one - two).abs().max() == 1
+    assert torch.equal(batch["apart"], (one[:, :, None] - one[:, None]).abs() > 6)  # 0.2 s at 30 frames a second
+
+
+def test_a_clip_is_in_order_with_an_even_stride_within_its_recording() -> None:
+    at = FrameBank([film("a", 100)]).clips(rng(), 200)["clip"][..., 0, 0, 0].long()
+    steps = at.diff(dim=1)
+    assert (steps == steps[:, :1]).all()
+    assert set(steps[:, 0].tolist()) == {1, 2, 3, 4}
+
+
+def test_a_clip_of_a_recording_that_is_just_long_enough() -> None:
+    at = FrameBank([film("a", 8)]).clips(rng(), 20)["clip"][..., 0, 0, 0]
+    assert (at == torch.arange(8)).all()
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 5])
+def test_recordings_of_a_few_frames_give_whole_batches(n_frames: int) -> None:
+    bank = FrameBank([film("a", n_frames), film("b", n_frames)])
+    assert bank.pairs(rng(), 6)["one"].shape == (6, 4, 4, 3)
+    assert bank.moments(rng(), 32)["two"].shape == (2, 16, 4, 4, 3)
+    clips = bank.clips(rng(), 6)["clip"]
+    assert clips.shape == (6, 8, 4, 4, 3)
+    assert (clips[..., 0, 0, 0].long().diff(dim=1) >= 0).all()
+
+    codes = [np.random.default_rng(i).normal(size=(n_frames, 3)) for i in range(2)]
+    batch = CodeBank(codes, [30.0, 30.0], ["a", "b"]).clips(rng(), 32)
+    assert batch["one"].shape == batch["two"].shape == (2, 16, CLIP_SAMPLES, 3)
+    assert batch["one"].dtype == torch.float32
+    assert torch.isfinite(batch["one"]).all()
+    assert batch["apart"].shape == (2, 16, 16)
+
+
+@pytest.mark.parametrize("n", [1, 5, 16, 40])
+def test_a_smaller_batch_is_smaller(n: int) -> None:
+    """Where the device's memory is small, down to one."""
+    codes = CodeBank([np.zeros((20, 3))], [30.0], ["a"])
+    for batch in (FrameBank([film("a", 20)]).moments(rng(), n), codes.clips(rng(), n)):
+        assert 0 < batch["one"].shape[0] * batch["one"].shape[1] <= n
+
+
+def test_a_stream_depends_on_the_seed_and_the_step_alone() -> None:
+    bank = FrameBank([film("a", 100)])
+
+    def steps(seed: int, first: int, n: int) -> list[list[int]]:
+        stream = iter(Stream(bank.pairs, 8, seed, first))
+        return [next(stream)["one"][:, 0, 0, 0].tolist() for _ in range(n)]
+
+    through = steps(0, 0, 5)
+    assert steps(0, 3, 2) == through[3:]
+    assert steps(1, 0, 5) != through
+    assert len({tuple(s) for s in through}) == 5

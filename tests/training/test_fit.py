@@ -1,0 +1,193 @@
+"""The loop itself, on a network of one line: stop, resume, too little memory, limits of time."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_ubam.errors import DeviceError
+from napari_ubam.progress import Cancelled, Progress
+from napari_ubam.training import fit as fitting
+from napari_ubam.training.bank import Batch
+from napari_ubam.training.fit import Stage, fit
+from napari_ubam.training.modules import Module
+
+
+class Line(Module):
+    """Learns y = 2 x; ``most`` and ``at`` make it run out of memory for batches above ``most`` from step ``at`` on."""
+
+    learning_rate = 1e-2
+
+    def __init__(self, most: int = 1000, at: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.line = torch.nn.Linear(1, 1)
+        self.most, self.at = most, at
+        self.sizes: list[int] = []
+        self.rates: list[float] = []
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        if len(batch["x"]) > self.most and self.global_step >= self.at:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.sizes.append(len(batch["x"]))
+        self.rates.append(self.optimizers().param_groups[0]["lr"])
+        noise = 0.01 * torch.randn(())  # an augmentation
+        return ((self.line(batch["x"]) - 2 * batch["x"] + noise) ** 2).mean()
+
+
+def draw(rng: np.random.Generator, n: int) -> Batch:
+    return {"x": torch.from_numpy(rng.normal(size=(n, 1)).astype(np.float32))}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    monkeypatch.setattr(fitting, "REPORT_EVERY", 1)
+
+    def fit_line(
+        module: Line, n: int = 8, steps: int = 12, seed: int = 0, seconds: float | None = None,
+        name: str = "line", report: Callable[[Progress], None] = lambda p: None,
+    ) -> int:  # fmt: skip
+        return fit(
+            module, Stage("line", draw, n, steps), device=torch.device("cpu"), seed=seed, seconds=seconds,
+            checkpoint=tmp_path / f"{name}.ckpt", report=report, log=lambda *_: None,
+        )  # fmt: skip
+
+    return fit_line
+
+
+def same(one: Module, two: Module) -> bool:
+    a, b = one.state_dict(), two.state_dict()
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def stop_at(step: int) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        if progress.done == step:
+            raise Cancelled
+
+    return report
+
+
+def test_it_learns_in_so_many_steps_and_the_learning_rate_ends_at_nothing(run: Any, tmp_path: Path) -> None:
+    line = Line()
+    before = abs(line.line.weight.item() - 2)
+    assert run(line, steps=60) == 60
+    assert len(line.sizes) == 60
+    assert abs(line.line.weight.item() - 2) < before
+    assert line.rates[-1] < 0.01 * max(line.rates)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", [1, 5, 12])
+def test_stopped_and_resumed_is_the_same(step: int, run: Any, tmp_path: Path) -> None:
+    through, stopped, resumed = Line(), Line(), Line()
+    run(through)
+    with pytest.raises(Cancelled):
+        run(stopped, name="other", report=stop_at(step))
+    assert (tmp_path / "other.ckpt").exists()
+    torch.manual_seed(1234)
+    resumed.line.weight.data += 1  # whatever it was before
+    assert run(resumed, name="other") == 12
+    assert same(resumed, through)
+    assert len(stopped.sizes) + len(resumed.sizes) == 12
+
+
+def test_a_checkpoint_is_written_every_so_often(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "CHECKPOINT_EVERY", -1.0)
+    through = Line()
+    run(through, name="through")
+
+    def crash(progress: Progress) -> None:
+        if progress.done == 7:
+            raise KeyError("crash")
+
+    with pytest.raises(KeyError):
+        run(Line(), report=crash)
+    resumed = Line()
+    run(resumed)
+    assert len(resumed.sizes) == 12 - 6
+    assert same(resumed, through)
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_too_little_memory_makes_the_batch_smaller_and_begins_again(at: int, run: Any) -> None:
+    told: list[Progress] = []
+    small, line = Line(), Line(most=3, at=at)
+    run(small, n=2, name="small")
+    assert run(line, n=8, report=told.append) == 12
+    assert [p.message for p in told if p.message] == [
+        "cpu ran out of memory; going on with batches of 4",
+        "cpu ran out of memory; going on with batches of 2",
+    ]
+    assert line.sizes[-12:] == [2] * 12
+    assert same(line, small)  # nothing is left of the attempts before
+
+
+def test_too_little_memory_after_a_checkpoint_goes_on_from_there(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "CHECKPOINT_EVERY", -1.0)
+    line = Line(most=4, at=5)
+    assert run(line, n=8) == 12
+    assert line.sizes == [8] * 5 + [4] * 7
+
+
+def test_too_little_memory_even_for_one_is_an_error_that_says_what_to_do(run: Any) -> None:
+    with pytest.raises(DeviceError, match=r"cpu has too little memory for line\. Choose a smaller crop size"):
+        run(Line(most=0))
+
+
+def test_other_errors_are_not_taken_for_too_little_memory(run: Any) -> None:
+    class Broken(Line):
+        def loss(self, batch: Batch) -> torch.Tensor:
+            raise RuntimeError("shape mismatch")
+
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        run(Broken())
+
+
+def test_a_time_limit_brings_the_learning_rate_down_and_ends(run: Any) -> None:
+    line = Line()
+    assert 1 <= run(line, steps=1_000_000, seconds=0.5) < 1_000_000
+    assert line.rates[-1] < 0.2 * max(line.rates)
+
+
+def test_a_large_seed(run: Any) -> None:
+    run(Line(), seed=2**32 - 1, steps=2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to one process alone")
+def test_ctrl_c_writes_a_checkpoint_and_is_then_the_caller_s_again(run: Any, tmp_path: Path) -> None:
+    def press(progress: Progress) -> None:
+        if progress.done == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    through, resumed = Line(), Line()
+    run(through, name="through")
+    with pytest.raises(Cancelled, match="Ctrl-C"):
+        run(Line(), report=press)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run(resumed)
+    assert len(resumed.sizes) == 12 - 4
+    assert same(resumed, through)
+
+
+def test_a_training_in_a_thread_of_its_own(run: Any) -> None:
+    line, through, errors = Line(), Line(), []
+
+    def work() -> None:
+        try:
+            run(line)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert errors == []
+    run(through, name="through")
+    assert same(line, through)

@@ -1,0 +1,333 @@
+"""Trainings as a user runs them, of a few steps each."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_ubam.errors import DeviceError, ModelError, UbamError
+from napari_ubam.models.encode import encode_behaviours, encode_postures
+from napari_ubam.models.store import load_model
+from napari_ubam.progress import Cancelled, Progress
+from napari_ubam.training import train
+from napari_ubam.training.bank import Footage
+from napari_ubam.training.train import can_resume
+
+Train = Callable[..., list[Progress]]
+Complete = Callable[..., Path]
+COMPLETE = ["behaviour", "generator", "posture", "settings.json", "training.csv"]
+TOGETHER = "posture and generator"  # the stage of the default settings
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {
+        f"{path.parent.name}.{name}": value
+        for path in sorted(folder.glob("*/model.safetensors"))
+        for name, value in load_file(path).items()
+    }
+
+
+def same(one: Path, two: Path) -> bool:
+    """Say whether the weights in two models' folders are the same, bit by bit."""
+    a, b = weights(one), weights(two)
+    assert a
+    assert a.keys() == b.keys()
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("objective", "generator"), [("landmarks", "warp"), ("landmarks", "vae"), ("contrastive", "vae"), ("order", "vae")]
+)
+def test_every_objective_and_generator_gives_models_that_can_be_used(
+    objective: str, generator: str, train_in: Train, footage: list[Footage], tmp_path: Path
+) -> None:
+    told = train_in(tmp_path, objective=objective, generator=generator)
+    assert names(tmp_path) == COMPLETE
+    assert {p.suffix for p in tmp_path.rglob("*") if p.is_file()} == {".safetensors", ".json", ".csv"}
+    assert all(np.isfinite(p.loss) for p in told if p.loss is not None)
+    cpu = torch.device("cpu")
+    posture, behaviour, _ = (load_model(tmp_path / part, cpu) for part in ("posture", "behaviour", "generator"))
+    codes = encode_postures(posture, footage[0].frames, footage[0].background, cpu)
+    clips = encode_behaviours(behaviour, codes, 30.0, cpu)
+    assert codes.shape == (20, posture.dimension)
+    assert clips.shape == (20, behaviour.dimension)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(clips).all()
+    assert codes.std(0).max() > 0
+
+
+def test_what_is_written_beside_the_weights(train_in: Train, tmp_path: Path) -> None:
+    train_in(tmp_path, seed=3)
+    config = json.loads((tmp_path / "posture" / "config.json").read_text())
+    assert config["kind"] == "LandmarkEncoder"
+    assert config["steps"] == 5
+    assert config["settings"]["seed"] == 3
+    assert config["device"] == "cpu"
+    assert config["version"]
+    assert json.loads((tmp_path / "settings.json").read_text()) == config["settings"]
+    with (tmp_path / "training.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["stage"], int(r["step"])) for r in rows] == [
+        (stage, step) for stage in (TOGETHER, "behaviour") for step in range(1, 6)
+    ]
+    assert all(np.isfinite(float(r["loss"])) and float(r["seconds"]) >= 0 for r in rows)
+
+
+def test_progress_tells_loss_and_time_left(train_in: Train, tmp_path: Path) -> None:
+    told = [p for p in train_in(tmp_path) if p.stage == TOGETHER]
+    assert [p.done for p in told] == [1, 2, 3, 4, 5, 5]
+    assert all(p.total == 5 for p in told)
+    left = [p.seconds_left for p in told if p.loss is not None]
+    assert all(s is not None and s >= 0 for s in left)
+    assert left[-1] == 0
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    train_in: Train, complete: Complete, tmp_path: Path
+) -> None:
+    train_in(tmp_path)
+    assert same(complete(), tmp_path)
+    one, other = weights(tmp_path), weights(complete(seed=1))
+    assert not any(torch.equal(one[k], other[k]) for k in one if k.endswith("head.weight"))
+
+
+@pytest.mark.parametrize(
+    ("stops", "values"),
+    [
+        ([(TOGETHER, 3)], {}),
+        ([(TOGETHER, 1), (TOGETHER, 4), ("behaviour", 2)], {}),
+        ([(TOGETHER, 5)], {}),  # at the last step of a stage
+        ([("postures", 20)], {}),  # between two stages
+        ([("behaviour", 5)], {}),
+        ([("generator", 1), ("generator", 2)], {"objective": "order"}),
+    ],
+)
+def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
+    stops: list[tuple[str, int]], values: dict[str, Any], train_in: Train, complete: Complete, tmp_path: Path
+) -> None:
+    for i, stop in enumerate(stops):
+        with pytest.raises(Cancelled):
+            train_in(tmp_path / "stopped", stop=stop, resume=i > 0, **values)
+        assert can_resume(tmp_path / "stopped")
+        assert names(tmp_path / "stopped") == ["unfinished"]
+        assert not list(tmp_path.rglob("*.part*"))
+    told = train_in(tmp_path / "stopped", resume=True, **values)
+    assert all(p.done > stops[-1][1] for p in told if p.stage == stops[-1][0] and p.loss is not None)
+    assert same(complete(**values), tmp_path / "stopped")
+    assert names(tmp_path / "stopped") == COMPLETE
+    assert not can_resume(tmp_path / "stopped")
+
+
+def test_resuming_takes_the_settings_that_the_training_was_begun_with(
+    train_in: Train, complete: Complete, tmp_path: Path
+) -> None:
+    with pytest.raises(Cancelled):
+        train_in(tmp_path, seed=1, stop=("behaviour", 2))
+    train_in(tmp_path, resume=True, seed=7, objective="order")
+    assert same(complete(seed=1), tmp_path)
+
+
+def test_a_new_training_keeps_the_earlier_models(train_in: Train, complete: Complete, tmp_path: Path) -> None:
+    shutil.copytree(complete(), tmp_path, dirs_exist_ok=True)
+    for seed in (1, 2):
+        train_in(tmp_path, seed=seed)
+    assert names(tmp_path) == sorted([*COMPLETE, "earlier"])
+    kept = list((tmp_path / "earlier").iterdir())
+    assert [names(k) for k in kept] == [COMPLETE, COMPLETE]
+    assert sorted(same(k, complete(seed=1)) for k in kept) == [False, True]
+    assert sorted(same(k, complete()) for k in kept) == [False, True]
+
+
+def test_a_new_training_keeps_an_unfinished_one_and_the_models_until_it_is_complete(
+    train_in: Train, complete: Complete, tmp_path: Path
+) -> None:
+    shutil.copytree(complete(), tmp_path, dirs_exist_ok=True)
+    for seed in (1, 2):
+        with pytest.raises(Cancelled):
+            train_in(tmp_path, seed=seed, stop=(TOGETHER, 1))
+        assert same(tmp_path, complete())
+    assert [names(k) for k in (tmp_path / "earlier").iterdir()] == [["unfinished"]]
+    (kept,) = (tmp_path / "earlier").glob("*/unfinished/settings.json")
+    assert json.loads(kept.read_text())["seed"] == 1
+
+
+def test_a_time_limit_ends_every_stage_early_with_complete_models(train_in: Train, tmp_path: Path) -> None:
+    told = train_in(tmp_path, minutes=1e-6)
+    assert names(tmp_path) == COMPLETE
+    assert [p.done for p in told if p.loss is not None] == [1, 1]
+    assert json.loads((tmp_path / "posture" / "config.json").read_text())["steps"] == 1
+    assert weights(tmp_path)
+
+
+def test_a_generous_time_limit_changes_nothing_but_the_record(train_in: Train, tmp_path: Path) -> None:
+    told = train_in(tmp_path, minutes=60)
+    assert max(p.done for p in told if p.stage == "behaviour") == 5
+
+
+@pytest.mark.parametrize("objective", ["landmarks", "contrastive", "order"])
+def test_recordings_of_a_few_frames_do_not_stop_a_training(
+    objective: str, train_in: Train, footage: list[Footage], tmp_path: Path
+) -> None:
+    films = [Footage(f.subject, f.frames[:n], f.background, f.fps) for f, n in zip(footage, (1, 2, 5), strict=True)]
+    told = train_in(tmp_path, films=films, objective=objective)
+    assert names(tmp_path) == COMPLETE
+    assert all(np.isfinite(p.loss) for p in told if p.loss is not None)
+
+
+def test_nothing_to_resume(train_in: Train, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no unfinished training in .*models.* to resume"):
+        train_in(tmp_path / "models", resume=True)
+    assert not can_resume(tmp_path / "models")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"seed": "x"}', '{"new_in_2031": 1}'])
+def test_damaged_settings_of_an_unfinished_training_are_named(text: str, train_in: Train, tmp_path: Path) -> None:
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "settings.json").write_text(text)
+    with pytest.raises(ModelError, match=r"settings\.json is damaged"):
+        train_in(tmp_path, resume=True)
+
+
+class Evil:
+    """A pickle that would make a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_damaged_checkpoint_is_named_and_never_unpickled(train_in: Train, complete: Complete, tmp_path: Path) -> None:
+    models, proof = tmp_path / "models", tmp_path / "was unpickled"
+    with pytest.raises(Cancelled):
+        train_in(models, stop=(TOGETHER, 3))
+    checkpoint = models / "unfinished" / "posture.ckpt"
+    good = checkpoint.read_bytes()
+
+    for i, bad in enumerate((good[:-1000], b"", b"no checkpoint", b"evil")):
+        if bad == b"evil":
+            torch.save({"global_step": 3, "state_dict": Evil(proof)}, checkpoint)
+        else:
+            checkpoint.write_bytes(bad)
+        with pytest.raises(ModelError, match=r"posture\.ckpt is damaged.*Delete that file"):
+            train_in(models, resume=True)
+        assert not proof.exists(), i
+
+    checkpoint.unlink()  # as the message says
+    train_in(models, resume=True)
+    assert same(models, complete())
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "nonsense"])
+def test_a_device_that_is_not_there_is_told_before_anything_is_written(
+    device: str, train_in: Train, tmp_path: Path
+) -> None:
+    with pytest.raises(DeviceError, match=device):
+        train_in(tmp_path / "models", device=device)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_folder_that_cannot_be(train_in: Train, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(UbamError, match=r"models.* cannot be written"):
+        train_in(tmp_path / "models")
+
+
+def test_a_training_that_was_cut_short_while_it_took_its_place(
+    train_in: Train, complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(complete(), models)
+    new = complete(seed=1)
+    replace = os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        if Path(source).parent.name == "finished" and Path(target).name == "behaviour":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(train.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_in(models, seed=1)
+    monkeypatch.setattr(train.os, "replace", replace)
+    assert can_resume(models)
+    with pytest.raises(ModelError):  # not some of each
+        load_model(models / "behaviour", torch.device("cpu"))
+    assert train_in(models, resume=True) == []
+    assert same(models, new)
+    assert names(models) == sorted([*COMPLETE, "earlier"])
+    assert [same(kept, complete()) for kept in (models / "earlier").iterdir()] == [True]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np, torch
+from napari_ubam.sample import make_cohort
+from napari_ubam.settings import TrainSettings
+from napari_ubam.training import fit, train
+from napari_ubam.training.bank import Footage
+
+torch.set_num_threads(1)
+cohort = make_cohort(n_healthy=2, n_impaired=1, n_frames=20, size=32)
+films = [Footage(r.subject, r.frames, np.median(r.frames, 0).astype(np.uint8), r.fps) for r in cohort]
+train.STEPS["quick"] = train.Steps(posture=5, generator=2, behaviour=5)
+fit.REPORT_EVERY, fit.CHECKPOINT_EVERY = 1, -1.0
+
+def report(progress):
+    if progress.stage == "behaviour" and progress.done == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+settings = TrainSettings(preset="quick", n_landmarks=4, device="cpu", seed=1)
+train.train_models(films, Path(sys.argv[1]), settings, resume=False, report=report)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_training_goes_on_from_its_checkpoint_and_leaves_old_models(
+    train_in: Train, complete: Complete, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(complete(), models)
+    run = subprocess.run([sys.executable, "-c", KILLED, str(models)], check=False, capture_output=True, text=True)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert same(models, complete())
+    assert can_resume(models)
+
+    told = train_in(models, resume=True)
+    assert min(p.done for p in told if p.loss is not None) == 4  # the checkpoint is of step 3
+    assert {p.stage for p in told if p.loss is not None} == {"behaviour"}
+    assert same(models, complete(seed=1))
+    assert names(models) == sorted([*COMPLETE, "earlier"])
+
+
+@pytest.mark.slow
+def test_a_training_says_nothing_and_leaves_nothing_where_it_is_run(tmp_path: Path) -> None:
+    """Lightning tells of devices, tips and loggers, and makes a folder for its logs, unless it is told not to."""
+    (tmp_path / "here").mkdir()
+    script = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "pass")
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "models")],
+        cwd=tmp_path / "here", check=False, capture_output=True, text=True,
+        env=os.environ | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "a job of a cluster", "SLURM_JOB_ID": "1"},
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert names(tmp_path / "here") == []
+    assert names(tmp_path / "models") == COMPLETE
