@@ -171,10 +171,13 @@ def test_a_study_without_embeddings_says_what_to_do(widget, study):
 def test_nothing_follows_the_viewer_after_closing(qtbot, widget, embedded):
     open_study(qtbot, widget, embedded)
     click(widget, 0)
-    viewer = widget.viewer
+    viewer, marked = widget.viewer, []
+    widget.map.mark = marked.append
+    go_to_frame(viewer, viewer.layers[0], 6)
+    assert marked == [4]
     viewer.window.remove_dock_widget(widget)
     go_to_frame(viewer, viewer.layers[0], 7)
-    assert widget.map.marked == 0
+    assert marked == [4]
 
 
 def test_embeddings_and_deviations_are_computed(qtbot, widget, trained, tmp_path):

@@ -48,15 +48,15 @@ def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
     run(qtbot, widget, WAIT_FOR_STOP)
     assert not widget.form.isEnabled()
     assert not widget.start_button.isEnabled()
-    assert widget.bar.isVisibleTo(widget)
+    assert widget.progress.isVisibleTo(widget)
     qtbot.waitUntil(lambda: len(widget.curve.losses.get("training posture", [])) == 5, timeout=10_000)
-    assert "min left" in widget.bar.label.text()
+    assert "min left" in widget.progress.label.text()
     widget.curve.redraw()
     assert widget.curve.figure.axes[0].get_title() == "training posture"
     widget.stop_button.click()
     wait_for(qtbot, widget, TrainingState.STOPPED)
     assert "Resume" in widget.status.text()
-    assert not widget.bar.isVisibleTo(widget)
+    assert not widget.progress.isVisibleTo(widget)
 
 
 def test_what_was_left_out_stays_on_show(qtbot, widget):
@@ -110,7 +110,7 @@ def test_a_running_training_is_shown_by_a_widget_that_is_opened_later(qtbot, wid
     qtbot.addWidget(other)
     assert other.stop_button.isEnabled()
     assert not other.start_button.isEnabled()
-    assert other.bar.isVisibleTo(other)
+    assert other.progress.isVisibleTo(other)
 
 
 def test_devices_of_this_machine_are_offered(qtbot, widget):

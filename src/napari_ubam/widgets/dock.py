@@ -33,7 +33,7 @@ class DockWidget(QWidget):
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.session = session_of(self.viewer)
         self.worker: StepWorker | None = None
-        self.progress = ProgressRow()
+        self.progress = ProgressRow(self)
         self.progress.cancel_requested.connect(self._on_cancel_requested)
         self.column = QVBoxLayout(self)
         self._was_docked = False
@@ -64,6 +64,7 @@ class DockWidget(QWidget):
                 self._was_docked = True
             elif self._was_docked:
                 self._on_closed()
+                self.deleteLater()
         super().changeEvent(event)
 
     def _on_running_changed(self, running: bool) -> None:

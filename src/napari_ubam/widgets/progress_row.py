@@ -13,7 +13,7 @@ class ProgressRow(QWidget):
 
     cancel_requested = Signal()
 
-    def __init__(self, *, cancellable: bool = True, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.label = QLabel()
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -23,7 +23,6 @@ class ProgressRow(QWidget):
         self.bar.setAccessibleName("Progress")
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self._on_cancel)
-        self.cancel.setVisible(cancellable)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.label, 0, 0)

@@ -15,7 +15,6 @@ from napari_ubam.settings import TrainSettings
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.loss_curve import LossCurve
-from napari_ubam.widgets.progress_row import ProgressRow
 from napari_ubam.widgets.step_worker import StepWorker
 from napari_ubam.widgets.training_process import TrainingState
 
@@ -48,7 +47,7 @@ class TrainWidget(DockWidget):
         self.start_button = button("Start", "Train from the beginning.", self._on_start_clicked)
         self.stop_button = button("Stop", "Write a checkpoint and stop; Resume goes on from there.", self.training.stop)
         self.resume_button = button("Resume", "Go on from the last checkpoint.", self._on_resume_clicked)
-        self.bar = ProgressRow(cancellable=False)
+        self.progress.cancel.hide()  # Stop does that, and keeps what was learned
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.curve = LossCurve(self.viewer)
@@ -57,7 +56,7 @@ class TrainWidget(DockWidget):
         for widget in (self.title, self.form):
             self.column.addWidget(widget)
         self.column.addLayout(row(self.start_button, self.stop_button, self.resume_button))
-        for widget in (self.bar, self.status):
+        for widget in (self.progress, self.status):
             self.column.addWidget(widget)
         self.column.addWidget(self.curve, 1)
 
@@ -68,7 +67,7 @@ class TrainWidget(DockWidget):
         self.destroyed.connect(self.training.stop)  # the viewer was closed
         self._on_study_changed()
         if self.training.is_running:
-            self.bar.begin("training")
+            self.progress.begin("training")
         self._loader = StepWorker(_load)
         self._loader.returned.connect(self._on_loaded)
         self._loader.start()
@@ -101,9 +100,9 @@ class TrainWidget(DockWidget):
     def _on_state_changed(self, state: TrainingState) -> None:
         self._show_state()
         if state is TrainingState.TRAINING:
-            self.bar.begin("starting")
+            self.progress.begin("starting")
         elif state is not TrainingState.STOPPING:
-            self.bar.end()
+            self.progress.end()
         if state is TrainingState.FAILED:
             show_error(self.training.message)
 
@@ -121,7 +120,7 @@ class TrainWidget(DockWidget):
         return study is not None and self._can_resume is not None and self._can_resume(study.models_folder)
 
     def _on_progressed(self, progress: Progress) -> None:
-        self.bar.show_progress(progress)
+        self.progress.show_progress(progress)
         self.curve.add(progress)
         if progress.message:
             show_info(progress.message)
