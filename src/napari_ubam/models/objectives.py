@@ -77,6 +77,15 @@ def contrast_in_recording(
     return both / 2
 
 
+def centre_window(side: int, device: torch.device, edge: float = 0.2) -> torch.Tensor:
+    """Weight the pixels of a crop, (side, side): 1, falling to ``edge`` towards the border.
+
+    The subject is in the middle of its region; what comes into it from outside, such as another animal, is not it.
+    """
+    far = pixel_grid(side, side, device).abs().amax(-1)
+    return 1 - (1 - edge) * ((far - 0.7) / 0.3).clamp(0, 1)
+
+
 def divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """Kullback-Leibler divergence of Gaussian codes (B, d) from the standard normal, mean over all entries."""
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()

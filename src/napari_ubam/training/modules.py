@@ -13,6 +13,7 @@ from napari_ubam.models.inputs import network_input, to_unit
 from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.objectives import (
     FOREGROUND,
+    centre_window,
     contrast_in_recording,
     coverage_loss,
     divergence,
@@ -77,16 +78,24 @@ class LandmarkModule(Module):
         ]
         now, wanted, deformed = self.posture(torch.cat(inputs)).chunk(3)
 
-        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
-        half = side // 2
-        target, still = shrink(two, half), shrink(background, half)
-        subject = ((target - still).abs().mean(1, keepdim=True) > FOREGROUND).float()
-        redrawing = pyramid_loss(apply_warp(warp, shrink(one, half), still), target, 1 + 4 * subject)
+        one, two, background = (shrink(x, side // 2) for x in (one, two, background))
+        window = centre_window(side // 2, one.device)
+        subjects = [((x - background).abs().mean(1, keepdim=True) > FOREGROUND) * window for x in (one, two)]
+        there = self._redrawing(one, two, background, now, wanted, (1 + 4 * subjects[1]) * window)
+        back = self._redrawing(two, one, background, wanted, now, (1 + 4 * subjects[0]) * window)
         equivariance = (deformed_back(deformed, grid) - wanted).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
-        coverage = coverage_loss(wanted, shrink(subject, 32)[:, 0])
+        coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
         sure = min(1.0, self.progress / 0.1)  # only landmarks that mean something can be held to it
-        return redrawing + sure * equivariance + 0.02 * separation + coverage
+        return 0.5 * (there + back) + sure * equivariance + 0.02 * separation + (1 - 0.7 * self.progress) * coverage
+
+    def _redrawing(
+        self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor,
+        weight: torch.Tensor,
+    ) -> torch.Tensor:  # fmt: skip
+        """Return the error of drawing ``two`` from ``one``."""
+        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
+        return pyramid_loss(apply_warp(warp, one, background), two, weight)
 
 
 class ContrastiveModule(Module):
