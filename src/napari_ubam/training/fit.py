@@ -146,7 +146,7 @@ def _load(module: Module, checkpoint: Path) -> int:
         return int(state["global_step"])
     except (OSError, EOFError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
         raise ModelError(
-            f"The training cannot be resumed, as {checkpoint} is damaged or by another version ({error}). "
+            f"The training cannot be resumed, as {checkpoint} is damaged or by another version. "
             "Delete that file, and resume again: what it was part of begins anew."
         ) from error
 
