@@ -203,10 +203,14 @@ def demo(
     """Make a small cohort, run every step on it, and show the result."""
     from napari_ubam.demo import run_demo
 
-    with progress_bar() as tell:
-        shown = run_demo(out, report=tell, say=console.print)
-    if not no_viewer:
-        shown.open_viewer(say=console.print)
+    try:
+        with progress_bar() as tell:
+            finished = run_demo(out, report=tell, say=_say)
+        if not no_viewer:
+            finished.open_viewer(say=_say)
+    except (Cancelled, KeyboardInterrupt):
+        _say(f"Stopped. What is done is kept; go on with: napari-ubam demo --out {out}")
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -313,6 +317,10 @@ def _train_for_a_program(run: Callable[[Report], list[Problem]]) -> None:
         raise typer.Exit(1) from None
     finally:
         sys.stdout = out
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)  # unbroken, so that paths can be copied
 
 
 def _tell_problems(problems: list[Problem]) -> None:

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from napari_ubam.magnify.compose import BRIGHTEST, overlay_heatmap, side_by_side
+
+
+def test_what_reference_subjects_show_stays_as_it_is():
+    frame = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(overlay_heatmap(frame, np.ones((6, 8))), frame)
+
+
+def test_the_heatmap_glows_where_it_deviates_and_no_brighter_than_white():
+    frame = np.full((1, 4, 3), 200, np.uint8)
+    glowing = overlay_heatmap(frame, np.array([[1.0, 2.0, BRIGHTEST, 1e6]])).astype(int).sum(-1)[0]
+    assert glowing[0] < glowing[1] < glowing[2] == glowing[3]
+
+
+def test_a_half_precision_heatmap_will_do():
+    frame = np.zeros((2, 2, 3), np.uint8)
+    heat = np.full((2, 2), 3, np.float16)
+    np.testing.assert_array_equal(overlay_heatmap(frame, heat), overlay_heatmap(frame, heat.astype(np.float32)))
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (61, 47), (300, 533)])
+def test_panels_stand_beside_each_other_with_even_sides(shape):
+    pictures = [np.full((*shape, 3), grey, np.uint8) for grey in (50, 150, 250)]
+    composed = side_by_side(pictures, ["recording", "deviation × 2.5", "where"], height=120)
+    assert composed.dtype == np.uint8
+    assert composed.shape[0] % 2 == 0
+    assert composed.shape[1] % 2 == 0
+    row = composed[composed.shape[0] * 2 // 3, :, 0].astype(int)
+    assert [g for g in dict.fromkeys(row.tolist()) if g > 30] == [50, 150, 250]
+
+
+def test_captions_are_drawn_over_the_pictures():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    with_text = side_by_side([picture], ["λ × 2.5"], height=200)
+    without = side_by_side([picture], [""], height=200)
+    differs = (with_text != without).any(axis=(1, 2))
+    assert differs.any()
+    assert not differs[len(differs) // 4 :].any()
+
+
+def test_a_caption_must_go_with_each_picture():
+    with pytest.raises(ValueError, match="argument 2"):
+        side_by_side([np.zeros((8, 8, 3), np.uint8)], ["one", "two"])
