@@ -21,6 +21,7 @@ from napari_ubam.analysis.reference import (
 )
 from napari_ubam.settings import DeviateSettings
 
+SMALLEST = 0.1  # times the reference subjects' mean size: nobody is enlarged from less
 FAR = 99.0  # percentile of the reference subjects' matching distances beyond which a reference is not good
 
 
@@ -59,7 +60,7 @@ class Deviation:
     reference : ndarray, shape (T, d)
         The reference posture, at the subject's own place and size.
     score : ndarray, shape (T,)
-        Deviation from it; 1 is the root mean square over the reference subjects' frames.
+        Deviation from it; about 1 is the root mean square over the reference subjects' frames.
     percentile : ndarray, shape (T,)
         Percentage of the reference subjects' frames (without the subject's own) that deviate less.
     reliable : ndarray of bool, shape (T,)
@@ -96,16 +97,22 @@ def measure_deviation(
     spread : ndarray, shape (K,) for landmarks or (d,)
         Root mean square deviation of the reference subjects, per landmark (or entry), in units of the code.
     """
-    own = {name: Alignment.of(m.posture, points) for name, m in movements.items()}
+    sure = {name: m.trusted if m.trusted.any() else np.ones(len(m.trusted), bool) for name, m in movements.items()}
+    own = {name: Alignment.of(m.posture[sure[name]], points) for name, m in movements.items()}
     common = Alignment.mean([own[name] for name, m in movements.items() if m.is_reference])
+    own = {name: alignment.at_least(SMALLEST * common.size) for name, alignment in own.items()}
     aligned = {name: own[name].move(m.posture, common) for name, m in movements.items()}
     subjects = list(dict.fromkeys(m.subject for m in movements.values() if m.is_reference))
-    pool = np.concatenate([aligned[name] - aligned[name].mean(0) for name, m in movements.items() if m.is_reference])
+    centre = {name: aligned[name][sure[name]].mean(0) for name in movements}
+    pool = np.concatenate([(aligned[n] - centre[n])[sure[n]] for n, m in movements.items() if m.is_reference])
     scale = pool.std(0) + 1e-6
-    context = {name: movement_context(aligned[name], scale, m.fps, settings.context) for name, m in movements.items()}
+    context = {
+        name: movement_context(aligned[name], centre[name], scale, m.fps, settings.context)
+        for name, m in movements.items()
+    }
     of_subject = {s: [name for name, m in movements.items() if m.subject == s] for s in subjects}
     library = {
-        s: (np.concatenate([context[n] for n in names]), np.concatenate([aligned[n] for n in names]))
+        s: (np.concatenate([context[n][sure[n]] for n in names]), np.concatenate([aligned[n][sure[n]] for n in names]))
         for s, names in of_subject.items()
     }
 
@@ -124,19 +131,36 @@ def measure_deviation(
             [q - smooth_deviation(q, expected_posture(q, shown[:, s]), m.fps, settings.smooth) for s in subsets]
         )
     tell(len(movements), len(movements))
-    return _calibrate(movements, own, common, differences, distances, points)
+    return _calibrate(movements, own, common, differences, distances, sure, points)
 
 
 def _calibrate(
     movements: Mapping[str, Movement], own: dict[str, Alignment], common: Alignment,
-    differences: dict[str, np.ndarray], distances: dict[str, np.ndarray], points: bool,
+    differences: dict[str, np.ndarray], distances: dict[str, np.ndarray],
+    sure: dict[str, np.ndarray], points: bool,
 ) -> tuple[dict[str, Deviation], np.ndarray]:  # fmt: skip
-    """Put deviations into units of what reference subjects show."""
+    """Put deviations into units of what reference subjects show.
+
+    The units of a subset of reference subjects come from that subset alone. Were a reference subject's own deviation in
+    its unit, it would seem to deviate less than an equal subject of another group, and p-values would be too small.
+    """
     references = [name for name, m in movements.items() if m.is_reference]
+    subjects = list(dict.fromkeys(movements[name].subject for name in references))
     lengths = {name: _lengths(d, points) for name, d in differences.items()}  # (subsets, T, K)
-    spread = np.sqrt(np.mean(np.concatenate([(lengths[n] ** 2)[0][movements[n].trusted] for n in references]), 0))
-    spread = np.maximum(spread, 1e-3 * spread.max() + 1e-9)
-    scores = {name: np.sqrt(((length / spread) ** 2).mean(-1)).mean(0) for name, length in lengths.items()}
+    squares = {n: (lengths[n][0] ** 2)[sure[n]] for n in references}
+
+    def spread_of(names: list[str]) -> np.ndarray:
+        found = np.sqrt(np.mean(np.concatenate([squares[n] for n in names]), 0))
+        return np.maximum(found, 1e-3 * found.max() + 1e-9)
+
+    spread = spread_of(references)
+    units = {s: _steady(spread_of([n for n in references if movements[n].subject != s])) for s in subjects}
+    scores: dict[str, np.ndarray] = {}
+    for name, length in lengths.items():
+        m = movements[name]
+        left_out = [m.subject] if m.is_reference else subjects  # in each of the subsets
+        in_units = [row / units[s] for row, s in zip(length, left_out, strict=True)]
+        scores[name] = np.mean([np.sqrt((row**2).mean(-1)) for row in in_units], 0)
     far = np.percentile(np.concatenate([distances[n] for n in references]), FAR)
     result = {}
     for name, m in movements.items():
@@ -169,11 +193,16 @@ def subject_table(movements: Mapping[str, Movement], deviations: Mapping[str, De
         first = movements[names[0]]
         rows[subject] = (first.group, first.is_reference, float((score[good] if good.any() else score).mean()))
     table = []
-    for subject, (group, _, score) in rows.items():
+    for subject, (group, _, own) in rows.items():
         others = [s for other, (_, is_reference, s) in rows.items() if is_reference and other != subject]
-        rank = 1 + sum(s >= score for s in others)
-        table.append((subject, group, score, rank, rank / (len(others) + 1), len(others)))
+        rank = 1 + sum(s >= own for s in others)
+        table.append((subject, group, own, rank, rank / (len(others) + 1), len(others)))
     return pd.DataFrame(table, columns=["subject", "group", "deviation", "rank", "p_value", "n_reference"])
+
+
+def _steady(spread: np.ndarray) -> np.ndarray:
+    """Take a landmark's unit half from all landmarks: few reference subjects tell little of each."""
+    return np.sqrt((spread**2 + (spread**2).mean()) / 2)
 
 
 def _lengths(differences: np.ndarray, points: bool) -> np.ndarray:

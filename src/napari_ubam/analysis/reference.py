@@ -7,7 +7,7 @@ is taken into account: first by aligning place and size, then by how reference s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -39,12 +39,16 @@ class Alignment:
         """Find the alignment of a recording's codes (T, d); ``points``: they are landmarks (T, K * 2)."""
         shaped = codes.reshape(len(codes), -1, 2) if points else codes[:, None]
         place = shaped.mean((0, 1))
-        return cls(place, float(np.sqrt(((shaped - place) ** 2).sum(-1).mean())) or 1.0)
+        return cls(place, float(np.sqrt(((shaped - place) ** 2).sum(-1).mean())))
 
     @classmethod
     def mean(cls, alignments: list[Alignment]) -> Alignment:
-        """Give the mean of several."""
-        return cls(np.mean([a.place for a in alignments], 0), float(np.mean([a.size for a in alignments])))
+        """Give the mean of several; its size is never 0."""
+        return cls(np.mean([a.place for a in alignments], 0), float(np.mean([a.size for a in alignments])) or 1.0)
+
+    def at_least(self, size: float) -> Alignment:
+        """Give the alignment with at least that size, so that noise where nothing moves is not enlarged."""
+        return replace(self, size=max(self.size, size))
 
     def move(self, codes: np.ndarray, to: Alignment) -> np.ndarray:
         """Shift and scale codes (..., d) from this alignment to another."""
@@ -52,15 +56,17 @@ class Alignment:
         return ((shaped - self.place) * (to.size / self.size) + to.place).reshape(codes.shape)
 
 
-def movement_context(codes: np.ndarray, scale: np.ndarray, fps: float, seconds: float) -> np.ndarray:
+def movement_context(
+    codes: np.ndarray, centre: np.ndarray, scale: np.ndarray, fps: float, seconds: float
+) -> np.ndarray:
     """Describe every frame by the movement around it, the recording's mean taken off.
 
     Parameters
     ----------
     codes : ndarray, shape (T, d)
         A recording's postures.
-    scale : ndarray, shape (d,)
-        Standard deviation of each entry.
+    centre, scale : ndarray, shape (d,)
+        Mean of each entry in the recording, and its standard deviation in all.
     fps : float
         Frames per second.
     seconds : float
@@ -70,7 +76,7 @@ def movement_context(codes: np.ndarray, scale: np.ndarray, fps: float, seconds: 
     -------
     ndarray, shape (T, CONTEXT_SAMPLES * d)
     """
-    centred = (codes - codes.mean(0)) / scale
+    centred = (codes - centre) / scale
     clips = clips_around(centred, np.arange(len(codes), dtype=float), fps, 2 * seconds, CONTEXT_SAMPLES)
     return clips.reshape(len(codes), -1)
 
