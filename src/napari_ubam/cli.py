@@ -14,14 +14,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from napari_ubam import __version__
 from napari_ubam.errors import Problem, UbamError
@@ -237,10 +239,18 @@ def info() -> None:
         print(text)
 
 
+class _TimeLeft(TimeRemainingColumn):
+    """Shows the time left as the step says it, which knows of a time limit, or else as the bar's speed says it."""
+
+    def render(self, task: Task) -> Text:
+        seconds = task.fields["seconds_left"]
+        return super().render(task) if seconds is None else Text(str(timedelta(seconds=round(seconds))))
+
+
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Report]:
     """Draw the progress of a step, a bar a stage; messages are printed."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _TimeLeft()
     with Bar(*columns, TextColumn("{task.fields[loss]}"), console=console) as bar:
         tasks: dict[str, Any] = {}
 
@@ -250,10 +260,13 @@ def progress_bar() -> Iterator[Report]:
             if progress.stage not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)
-                tasks[progress.stage] = bar.add_task(progress.stage, loss="")
+                tasks[progress.stage] = bar.add_task(progress.stage, loss="", seconds_left=None)
             loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
             task = tasks[progress.stage]
-            bar.update(task, completed=progress.done, total=progress.total, loss=loss, visible=True)
+            bar.update(
+                task, completed=progress.done, total=progress.total, loss=loss, seconds_left=progress.seconds_left,
+                visible=True,
+            )  # fmt: skip
 
         yield tell
 
