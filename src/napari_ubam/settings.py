@@ -19,7 +19,13 @@ Device = Annotated[
         description="Where to compute: 'auto' picks CUDA, then MPS, then CPU. Or name one: 'cpu', 'cuda:0', 'mps'.",
     ),
 ]
-Seed = Annotated[int, Field(ge=0, title="Seed", description="Same seed, same machine, same versions: same result.")]
+Seed = Annotated[
+    int,
+    Field(
+        ge=0, lt=2**32, title="Seed",
+        description="Same seed, same machine, same versions: same result (to the last bit on a CPU).",
+    ),
+]  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -101,7 +107,7 @@ class DeviateSettings(Settings):
     """How the reference posture of every frame is found."""
 
     context: float = Field(
-        0.3, ge=0, le=10, title="Context [s]",
+        0.4, ge=0, le=10, title="Context [s]",
         description="Frames are matched together with this much of the movement before and after them.",
     )  # fmt: skip
     n_nearest: int = Field(

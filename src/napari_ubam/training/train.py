@@ -63,7 +63,7 @@ class Steps:
 
 STEPS = {
     "quick": Steps(posture=500, generator=300, behaviour=200),
-    "standard": Steps(posture=2600, generator=900, behaviour=600),
+    "standard": Steps(posture=2400, generator=900, behaviour=600),
     "thorough": Steps(posture=20_000, generator=10_000, behaviour=3000),
 }
 
