@@ -203,9 +203,9 @@ def demo(
     no_viewer: Annotated[bool, typer.Option("--no-viewer", help="Only save pictures and videos.")] = False,
 ) -> None:
     """Make a small cohort, run every step on it, and show the result."""
-    from napari_ubam.demo import run_demo
-
     try:
+        from napari_ubam.demo import run_demo  # takes seconds, in which Ctrl-C may come too
+
         with progress_bar() as tell:
             finished = run_demo(out, report=tell, say=_say)
         if not no_viewer:
