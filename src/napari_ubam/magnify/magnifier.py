@@ -99,8 +99,9 @@ def magnify_shot(
     device : torch.device
         Where to compute.
     """
-    draw = _warp if isinstance(generator, WarpGenerator) else _redraw
-    return draw(shot, generator, spread, factor, device)
+    if isinstance(generator, WarpGenerator):
+        return _warp(shot, generator, spread, factor, device)
+    return _redraw(shot, generator, factor, device)
 
 
 @torch.inference_mode()
@@ -136,9 +137,7 @@ def _warp(
 
 
 @torch.inference_mode()
-def _redraw(
-    shot: Shot, generator: VaeGenerator, spread: np.ndarray, factor: float, device: torch.device
-) -> list[MagnifiedFrame]:
+def _redraw(shot: Shot, generator: VaeGenerator, factor: float, device: torch.device) -> list[MagnifiedFrame]:
     appearance, _ = generator.appear(as_pictures(shot.crops, device))
 
     def draw(posture: np.ndarray) -> np.ndarray:
@@ -151,7 +150,7 @@ def _redraw(
     for i, picture in enumerate(shot.pictures):
         region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
         image = picture.copy()
-        image[region.rows, region.columns] = np.clip(region.spread(drawn[i].astype(np.float32)), 0, 255)
+        image[region.rows, region.columns] = np.clip(np.round(region.spread(drawn[i].astype(np.float32))), 0, 255)
         heat = shot.score[i] * change[i] / (change[i].max() + 1e-6)  # its peak is the frame's deviation
         heatmap = _heatmap(heat, region, picture.shape[:2])
         frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, np.zeros((0, 2, 2), np.float32)))
@@ -175,14 +174,16 @@ def splat(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
     index = (np.arange(b)[:, None, None] * h + at_y) * w + at_x
     total = np.bincount(index.ravel(), values.ravel(), b * h * w).reshape(b, h, w)
     count = np.bincount(index.ravel(), minlength=b * h * w).reshape(b, h, w).astype(float)
-    # spread over the gaps that a stretching flow leaves
-    total, count = (np.stack([cv2.GaussianBlur(v, (0, 0), 0.7) for v in a]) for a in (total, count))
-    return total / np.maximum(count, 1e-3)
+    return _blur(total) / np.maximum(_blur(count), 1e-3)
+
+
+def _blur(pictures: np.ndarray) -> np.ndarray:
+    """Spread values over the gaps that a stretching flow leaves."""
+    return np.stack([cv2.GaussianBlur(picture, (0, 0), 0.7) for picture in pictures])
 
 
 def _heatmap(coarse: np.ndarray, region: Region, shape: tuple[int, ...]) -> np.ndarray:
     heatmap = np.zeros(shape, np.float32)
-    if region.rows.stop > region.rows.start and region.columns.stop > region.columns.start:
-        inside = region.spread(coarse.astype(np.float32), smooth=False) * region.fade()
-        heatmap[region.rows, region.columns] = np.maximum(inside, 0)
+    inside = region.spread(coarse.astype(np.float32), smooth=False) * region.fade()
+    heatmap[region.rows, region.columns] = np.maximum(inside, 0)
     return heatmap

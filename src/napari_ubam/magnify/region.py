@@ -56,6 +56,8 @@ class Region:
             Interpolate with cubic splines rather than linearly.
         """
         x, y = self.pixels()
+        if not x.size:  # OpenCV takes no empty arrays
+            return np.zeros((*x.shape, *coarse.shape[2:]), coarse.dtype)
         grid_y, grid_x = coarse.shape[:2]
         u = (x + 0.5 - self.x) / self.side
         v = (y + 0.5 - self.y) / self.side

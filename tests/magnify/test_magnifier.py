@@ -1,0 +1,186 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from napari_ubam.magnify.magnifier import Shot, magnified_posture, magnify_shot, splat
+from napari_ubam.models.vae import VaeGenerator
+from napari_ubam.models.warp import WarpGenerator
+
+K, SIZE, HEIGHT, WIDTH, N = 4, 32, 51, 71, 3  # odd sides, not square
+CPU = torch.device("cpu")
+SQUARE = (15.0, 5.0, 40.0)
+
+
+def smooth(seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).uniform(0, 255, (HEIGHT, WIDTH, 3)).astype(np.float32)
+    return np.clip((cv2.GaussianBlur(noise, (0, 0), 3) - 127) * 5 + 127, 0, 255).astype(np.uint8)
+
+
+def shot(square: tuple[float, float, float] = SQUARE, deviation: float = 0.3) -> Shot:
+    rng = np.random.default_rng(0)
+    posture = rng.uniform(-0.6, 0.6, (N, 2 * K)).astype(np.float32)
+    reference = posture.copy()
+    reference[:, 0] -= deviation  # the first landmark's x
+    return Shot(
+        frame=np.arange(10, 10 + N),
+        pictures=[smooth(i) for i in range(N)],
+        crops=rng.integers(0, 256, (N, SIZE, SIZE, 3), dtype=np.uint8),
+        squares=np.tile(np.array(square, np.float32), (N, 1)),
+        mirrored=False,
+        background=rng.integers(0, 256, (40, 40, 3), dtype=np.uint8),
+        posture=posture,
+        reference=reference,
+        score=np.ones(N, np.float32),
+    )
+
+
+def mirror(of: Shot) -> Shot:
+    """Give the mirror image, which is mirrored back for the networks."""
+    squares = of.squares.copy()
+    squares[:, 0] = WIDTH - squares[:, 0] - squares[:, 2]
+    pictures = [np.ascontiguousarray(p[:, ::-1]) for p in of.pictures]
+    return replace(of, pictures=pictures, squares=squares, mirrored=True)
+
+
+@pytest.fixture
+def warp() -> WarpGenerator:
+    torch.manual_seed(0)
+    return WarpGenerator(K, widths=(8, 8, 8, 8)).eval()
+
+
+@pytest.fixture
+def vae() -> VaeGenerator:
+    torch.manual_seed(0)
+    return VaeGenerator(2 * K).eval()
+
+
+SPREAD = np.full(K, 0.1, np.float32)
+
+
+def test_posture_is_magnified_about_its_reference():
+    posture, reference = np.array([1.0, 2.0]), np.array([0.5, 2.0])
+    assert magnified_posture(posture, reference, 0) == pytest.approx(reference)
+    assert magnified_posture(posture, reference, 1) == pytest.approx(posture)
+    assert magnified_posture(posture, reference, 2.5) == pytest.approx([1.75, 2.0])
+    awkward = np.random.default_rng(0).normal(size=100).astype(np.float32)
+    np.testing.assert_array_equal(magnified_posture(awkward, awkward / 3, 1), awkward)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_factor_1_gives_the_frames_bit_for_bit(warp: WarpGenerator, mirrored: bool):
+    of = mirror(shot()) if mirrored else shot()
+    found = magnify_shot(of, warp, SPREAD, 1.0, CPU)
+    assert [f.frame for f in found] == [10, 11, 12]
+    for frame, picture in zip(found, of.pictures, strict=True):
+        np.testing.assert_array_equal(frame.image, picture)
+        assert not frame.vectors[:, 1].any()
+
+
+def test_no_deviation_gives_the_frames_bit_for_bit_and_a_dark_heatmap(warp: WarpGenerator):
+    of = shot(deviation=0)
+    for frame, picture in zip(magnify_shot(of, warp, SPREAD, 2.5, CPU), of.pictures, strict=True):
+        np.testing.assert_array_equal(frame.image, picture)
+        assert frame.heatmap.max() < 1e-6
+
+
+@pytest.mark.parametrize("square", [SQUARE, (-12.0, 20.0, 50.0), (40.5, -7.25, 44.5)])
+@pytest.mark.parametrize("factor", [0.0, 2.5])
+@pytest.mark.parametrize("kind", ["warp", "vae"])
+def test_only_the_region_changes(
+    kind: str, factor: float, square: tuple[float, float, float], request: pytest.FixtureRequest
+):
+    of = shot(square)
+    x, y, side = square
+    for frame, picture in zip(
+        magnify_shot(of, request.getfixturevalue(kind), SPREAD, factor, CPU), of.pictures, strict=True
+    ):
+        assert frame.image.shape == picture.shape
+        assert frame.image.dtype == np.uint8
+        assert frame.heatmap.shape == picture.shape[:2]
+        assert frame.heatmap.dtype == np.float32
+        assert frame.heatmap.min() >= 0
+        rows, columns = np.nonzero((frame.image != picture).any(-1) | (frame.heatmap > 0))
+        assert len(rows) > 20
+        assert columns.min() >= x
+        assert columns.max() + 1 <= x + side
+        assert rows.min() >= y
+        assert rows.max() + 1 <= y + side
+
+
+def test_originals_are_not_written_to(warp: WarpGenerator):
+    of = shot()
+    before = [p.copy() for p in of.pictures]
+    magnify_shot(of, warp, SPREAD, 2.5, CPU)
+    for picture, kept in zip(of.pictures, before, strict=True):
+        np.testing.assert_array_equal(picture, kept)
+
+
+@pytest.mark.parametrize("kind", ["warp", "vae"])
+def test_region_that_leaves_the_picture_in_some_frames(kind: str, request: pytest.FixtureRequest):
+    of = shot()
+    squares = of.squares.copy()
+    squares[1, 0] = WIDTH + 5
+    squares[2, 1] = -100
+    found = magnify_shot(replace(of, squares=squares), request.getfixturevalue(kind), SPREAD, 2.5, CPU)
+    assert (found[0].image != of.pictures[0]).any()
+    for i in (1, 2):
+        np.testing.assert_array_equal(found[i].image, of.pictures[i])
+        assert not found[i].heatmap.any()
+
+
+@pytest.mark.parametrize("kind", ["warp", "vae"])
+def test_mirrored_recording_gives_the_mirror_image(kind: str, request: pytest.FixtureRequest):
+    generator = request.getfixturevalue(kind)
+    plain = magnify_shot(shot(), generator, SPREAD, 2.5, CPU)
+    mirrored = magnify_shot(mirror(shot()), generator, SPREAD, 2.5, CPU)
+    for one, other in zip(plain, mirrored, strict=True):
+        assert (one.image != shot().pictures[one.frame - 10]).any()
+        difference = np.abs(one.image.astype(int) - other.image[:, ::-1])
+        assert np.percentile(difference, 99) <= 3
+        assert difference.mean() < 0.5
+        np.testing.assert_allclose(one.heatmap, other.heatmap[:, ::-1], atol=0.02 * one.heatmap.max())
+        if kind == "warp":
+            np.testing.assert_allclose(one.vectors[:, 0, 1], WIDTH - 1 - other.vectors[:, 0, 1], atol=1e-3)
+            np.testing.assert_allclose(one.vectors[:, 1, 1], -other.vectors[:, 1, 1], atol=1e-3)
+            np.testing.assert_allclose(one.vectors[:, :, 0], other.vectors[:, :, 0], atol=1e-3)
+
+
+def test_arrows_point_from_the_landmark_to_where_it_is_drawn(warp: WarpGenerator):
+    of = shot()
+    frame = magnify_shot(of, warp, SPREAD, 2.5, CPU)[0]
+    x, y, side = SQUARE
+    assert frame.vectors.shape == (K, 2, 2)
+    assert frame.vectors.dtype == np.float32
+    start = (of.posture[0].reshape(K, 2) + 1) / 2 * side + (x - 0.5, y - 0.5)
+    np.testing.assert_allclose(frame.vectors[:, 0], start[:, ::-1], atol=1e-3)
+    pushed = 1.5 * 0.3 * side / 2  # by (factor - 1) times the deviation
+    np.testing.assert_allclose(frame.vectors[0, 1], (0, pushed), atol=1e-3)
+    np.testing.assert_allclose(frame.vectors[1:, 1], 0, atol=1e-3)
+
+
+def test_heatmap_does_not_depend_on_the_factor_and_is_in_units_of_the_spread(warp: WarpGenerator):
+    one = magnify_shot(shot(), warp, SPREAD, 1.0, CPU)[0].heatmap
+    np.testing.assert_allclose(magnify_shot(shot(), warp, SPREAD, 4.0, CPU)[0].heatmap, one)
+    np.testing.assert_allclose(magnify_shot(shot(), warp, 2 * SPREAD, 1.0, CPU)[0].heatmap, one / 2, atol=1e-5)
+
+
+def test_vae_heatmap_peaks_at_the_frames_deviation(vae: VaeGenerator):
+    of = replace(shot(), score=np.array([0.5, 1.0, 3.0], np.float32))
+    peaks = [f.heatmap.max() for f in magnify_shot(of, vae, SPREAD, 2.5, CPU)]
+    np.testing.assert_allclose(peaks, of.score, rtol=0.3)
+    assert all(f.vectors.shape == (0, 2, 2) for f in magnify_shot(of, vae, SPREAD, 2.5, CPU))
+
+
+def test_splat_carries_values_to_where_the_pixels_come_from():
+    values = np.zeros((1, 32, 32))
+    values[0, 14:19, 14:19] = 1
+    flow = np.zeros((1, 32, 32, 2))
+    flow[..., 0] = 8 / 16  # every pixel comes from 8 px further right
+    carried = splat(values, flow)
+    x = (carried[0].sum(0) * np.arange(32)).sum() / carried.sum()
+    y = (carried[0].sum(1) * np.arange(32)).sum() / carried.sum()
+    assert (x, y) == pytest.approx((24, 16), abs=0.3)
+    np.testing.assert_allclose(splat(np.ones((1, 32, 32)), np.zeros((1, 32, 32, 2))), 1, atol=1e-6)
