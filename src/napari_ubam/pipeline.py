@@ -14,26 +14,16 @@ import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.deviation import Movement, measure_deviation, subject_table
-from napari_ubam.analysis.figures import plot_deviation, plot_groups, plot_map, plot_subjects, plot_training
-from napari_ubam.analysis.groups import compare_groups, describe_covariates
-from napari_ubam.analysis.projection import project
-from napari_ubam.analysis.report import (
-    Section,
-    caveats,
-    comparison_table,
-    findings,
-    how_to_read,
-    provenance_table,
-    render_report,
-)
+from napari_ubam.analysis.groups import compare_groups
 from napari_ubam.errors import Problem, StudyError, VideoError
-from napari_ubam.files import atomic_path, write_text
+from napari_ubam.files import atomic_path
 from napari_ubam.magnify.magnifier import MagnifiedFrame, Shot, magnify_shot
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_behaviours, encode_postures
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import load_config, load_model
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.reporting import make_report as make_report  # the last step
 from napari_ubam.settings import (
     CompareSettings,
     DeviateSettings,
@@ -45,13 +35,15 @@ from napari_ubam.settings import (
 from napari_ubam.study import (
     Crops,
     Embedding,
+    Recording,
     Reference,
     Study,
+    fingerprint,
     load_crops,
     read_embedding,
+    read_provenance,
     read_reference,
     read_result,
-    read_run,
     read_table,
     record_run,
     write_embedding,
@@ -153,12 +145,13 @@ def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report
     device = pick_device(settings.device)
     posture = load_model(study.models_folder / "posture", device)
     behaviour = load_model(study.models_folder / "behaviour", device)
-    provenance = {"model": load_config(study.models_folder / "posture")}
+    model = load_config(study.models_folder / "posture")
     crops, problems = read_crops(study, report)
     for i, (name, c) in enumerate(crops.items()):
         report(Progress("embedding", i, len(crops)))
         codes = encode_postures(posture, c.frames, background_of(c), device, report, f"embedding {name}")
         clips = encode_behaviours(behaviour, codes, c.fps or ASSUMED_FPS, device)
+        provenance = {"model": model, "crops": _seen(c), "fps": c.fps}
         write_embedding(study, name, Embedding(codes, clips, c.frame), provenance)
     report(Progress("embedding", len(crops), len(crops)))
     return problems
@@ -194,7 +187,7 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     problems: list[Problem] = []
     for recording in study.recordings:
         try:
-            embedding, crops = read_embedding(study, recording.name), load_crops(study, recording, report)
+            embedding, crops = _read_embedded(study, recording, report)
         except (VideoError, StudyError) as error:
             problems.append(Problem(recording.name, str(error)))
             continue
@@ -212,7 +205,8 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
         tell=lambda done, total: report(Progress("measuring", done, total)),
     )  # fmt: skip
     for name, deviation in deviations.items():
-        write_reference(study, name, Reference(deviation.reference, deviation.score, frames[name], spread))
+        about = fingerprint(movements[name].posture)
+        write_reference(study, name, Reference(deviation.reference, deviation.score, frames[name], spread, about))
     rows = [
         pd.DataFrame(
             {"recording": name, "subject": movements[name].subject, "group": movements[name].group,
@@ -259,13 +253,12 @@ def magnify(
     settings = settings or MagnifySettings()
     device = pick_device(settings.device)
     recording = study.recording(name)
-    reference, embedding = read_reference(study, name), read_embedding(study, name)
+    reference = read_reference(study, name)
     generator = load_model(study.models_folder / "generator", device)
-    crops = load_crops(study, recording, report)
-    if reference.reference.shape != embedding.posture.shape or not np.array_equal(crops.frame, embedding.frame):
+    embedding, crops = _read_embedded(study, recording, report)
+    if reference.embedding != fingerprint(embedding.posture):
         raise StudyError(
-            f"The results of {name} are older than its embedding or its settings. "
-            f"Run again: napari-ubam embed {study.folder}, and then: napari-ubam deviate {study.folder}"
+            f"The results of {name} are older than its embedding. Run again: napari-ubam deviate {study.folder}"
         )
     wanted = np.arange(len(crops.frame))
     if frames is not None:
@@ -314,13 +307,13 @@ def save_magnified(
     StudyError, VideoError, ModelError
         If the recording cannot be magnified, or a file cannot be written; nothing is left half-written.
     """
-    out = Path(out)
-    source = study.recording(name).path
-    if out.resolve() == source.resolve():
-        raise StudyError(f"{out} is the recording itself. Choose another name to write to.")
+    out, recording = Path(out), study.recording(name)
+    for other in study.recordings:
+        if out.resolve() == other.path.resolve():
+            raise StudyError(f"{out} is the recording {other.name} itself. Choose another name to write to.")
     if heatmap is not None and Path(heatmap).suffix.lower() != ".zarr":
         raise StudyError(f"{heatmap} cannot be written: give the heatmap a name that ends in .zarr.")
-    fps = load_crops(study, study.recording(name), report).fps or ASSUMED_FPS
+    fps = load_crops(study, recording, report).fps or ASSUMED_FPS
     found = magnify(study, name, settings, frames=frames, report=report)
     if heatmap is None:
         return write_video(out, (frame.image for frame in found), fps)
@@ -360,55 +353,6 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     return path
 
 
-def make_report(study: Study, *, report: Report = silent) -> Path:
-    """Write ``results/report.html``: what was found, with figures, in one file.
-
-    Raises
-    ------
-    StudyError
-        If the groups were not compared yet.
-    """
-    report(Progress("writing the report", 0, 1))
-    subjects, frames = read_result(study, "subjects", "deviate"), read_result(study, "deviation", "deviate")
-    groups = read_result(study, "groups", "compare")
-    known = [r for r in study.recordings if r.name in set(frames["recording"])]
-    left_out = [str(Problem(r.name, "it could not be read")) for r in study.recordings if r not in known]
-    codes = [read_embedding(study, r.name).posture for r in known]
-    labels = [r.group for r, code in zip(known, codes, strict=True) for _ in code]
-    names = [r.name for r, code in zip(known, codes, strict=True) for _ in code]
-    fps = {r.name: load_crops(study, r, report).fps for r in known}
-    most = frames.groupby("recording")["deviation"].mean().sort_values(ascending=False).index[:6]
-    normal = frames.loc[frames["group"] == study.reference, "deviation"].quantile(0.95)
-    covariates = _covariates(study)
-    sections = [
-        Section("What was found", items=findings(subjects, groups, study.reference)),
-        Section("Subjects", figure=plot_subjects(subjects, study.reference), table=subjects),
-        Section(
-            "Groups",
-            figure=plot_groups(subjects, groups, study.reference) if len(groups) else None,
-            table=comparison_table(groups),
-        ),
-        Section(
-            "Deviation over time",
-            paragraphs=["The six recordings that deviate most. Unreliable parts are grey."],
-            figure=plot_deviation(frames, list(most), fps=fps, normal=normal),
-        ),
-        Section(
-            "Map of postures",
-            figure=plot_map(project(np.concatenate(codes), recordings=np.array(names)), labels, study.reference),
-            caption="Principal components of the posture codes, every recording's mean taken off.",
-        ),
-        Section("How to read it", paragraphs=how_to_read(study.reference)),
-        Section("Caveats", items=caveats(subjects, groups, frames=frames, covariates=covariates, problems=left_out)),
-        Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
-        Section("How it was made", table=provenance_table({"study": study.settings.model_dump()} | read_run(study))),
-    ]
-    path = study.results_folder / "report.html"
-    write_text(path, render_report(f"Deviation from {study.reference}", sections))
-    report(Progress("writing the report", 1, 1))
-    return path
-
-
 def read_crops(study: Study, report: Report = silent) -> tuple[dict[str, Crops], list[Problem]]:
     """Decode every recording that can be decoded.
 
@@ -436,6 +380,30 @@ def read_crops(study: Study, report: Report = silent) -> tuple[dict[str, Crops],
     return crops, problems
 
 
+def _read_embedded(study: Study, recording: Recording, report: Report) -> tuple[Embedding, Crops]:
+    """Read a recording's embedding and crops, and see that they belong together and to the trained model."""
+    name = recording.name
+    embedding, about = read_embedding(study, name), read_provenance(study, name)
+    crops = load_crops(study, recording, report)
+    model = load_config(study.models_folder / "posture")
+    seen = _seen(crops)
+    if about.get("model", model) != model:
+        changed = "the training"
+    elif about.get("crops", seen) != seen or not np.array_equal(crops.frame, embedding.frame):
+        changed = "its frames, its region or the study's settings"
+    else:
+        return embedding, crops
+    raise StudyError(
+        f"The embedding of {name} is older than {changed}. "
+        f"Run again: napari-ubam embed {study.folder}, and then: napari-ubam deviate {study.folder}"
+    )
+
+
+def _seen(crops: Crops) -> str:
+    """Give a short text that changes with what the networks see of a recording."""
+    return fingerprint(crops.frame, crops.squares, crops.frames[0])
+
+
 def _has_landmarks(study: Study) -> bool:
     return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"
 
@@ -453,16 +421,6 @@ def _check_reference(study: Study, movements: dict[str, Movement]) -> None:
 
 def _range_of(frame: np.ndarray) -> str:
     return f"frames {frame[0]} to {frame[-1]}"
-
-
-def _covariates(study: Study) -> pd.DataFrame | None:
-    """Describe how groups differ in the table's further columns; None where there are none."""
-    names = list(dict.fromkeys(name for r in study.recordings for name in r.covariates))
-    if not names:
-        return None
-    first = {r.subject: r for r in reversed(study.recordings)}
-    table = pd.DataFrame([{"group": r.group, **{n: r.covariates.get(n, "") for n in names}} for r in first.values()])
-    return describe_covariates(table, study.reference, names)
 
 
 def _with_heatmap(found: Iterator[MagnifiedFrame], path: Path) -> Iterator[np.ndarray]:

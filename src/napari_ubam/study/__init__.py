@@ -1,7 +1,14 @@
 """What is compared with what: studies, recordings, and their files on disk."""
 
 from napari_ubam.study.crops import Crops, load_crops
-from napari_ubam.study.embeddings import Embedding, embedding_path, read_embedding, write_embedding
+from napari_ubam.study.embeddings import (
+    Embedding,
+    embedding_path,
+    fingerprint,
+    read_embedding,
+    read_provenance,
+    write_embedding,
+)
 from napari_ubam.study.layers import save_layer
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.results import (
@@ -25,8 +32,10 @@ __all__ = [
     "Study",
     "cut_square",
     "embedding_path",
+    "fingerprint",
     "load_crops",
     "read_embedding",
+    "read_provenance",
     "read_reference",
     "read_result",
     "read_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -106,3 +107,21 @@ def read_embedding(study: Study, name: str) -> Embedding:
         raise StudyError(
             f"{path} cannot be read ({error}). Make it again with: napari-ubam embed {study.folder}"
         ) from error
+
+
+def read_provenance(study: Study, name: str) -> dict[str, Any]:
+    """Read what was written beside the embedding of the recording ``name``; empty where there is none."""
+    import zarr
+
+    try:
+        return dict(zarr.open_group(embedding_path(study, name), mode="r").attrs)
+    except (OSError, ValueError, TypeError, RuntimeError):
+        return {}
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """Give a short text that is another one where any of the arrays is another one."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

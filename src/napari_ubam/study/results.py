@@ -37,12 +37,15 @@ class Reference:
         Absolute frame numbers.
     spread : ndarray of float32, shape (K,)
         Root mean square deviation over reference subjects, per landmark (or entry of the code).
+    embedding : str
+        `fingerprint` of the postures that these are the reference of.
     """
 
     reference: np.ndarray
     score: np.ndarray
     frame: np.ndarray
     spread: np.ndarray
+    embedding: str
 
 
 def write_reference(study: Study, name: str, reference: Reference) -> None:
@@ -54,6 +57,7 @@ def write_reference(study: Study, name: str, reference: Reference) -> None:
         for key in ("reference", "score", "spread"):
             group.create_array(key, data=np.asarray(getattr(reference, key), np.float32))
         group.create_array("frame", data=np.asarray(reference.frame, np.int64))
+        group.attrs["embedding"] = reference.embedding
 
 
 def read_reference(study: Study, name: str) -> Reference:
@@ -71,7 +75,8 @@ def read_reference(study: Study, name: str) -> Reference:
         raise StudyError(f"{path} is missing: {name} was not measured yet. Run: napari-ubam deviate {study.folder}")
     try:
         group = zarr.open_group(path, mode="r")
-        return Reference(**{key: np.asarray(group[key]) for key in Reference.__dataclass_fields__})
+        arrays = {key: np.asarray(group[key]) for key in ("reference", "score", "frame", "spread")}
+        return Reference(**arrays, embedding=str(group.attrs["embedding"]))
     except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
         raise StudyError(
             f"{path} cannot be read ({error}). Make it again with: napari-ubam deviate {study.folder}"

@@ -1,0 +1,84 @@
+"""The last step: what was found, as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from napari_ubam.analysis.figures import plot_deviation, plot_groups, plot_map, plot_subjects, plot_training
+from napari_ubam.analysis.groups import describe_covariates
+from napari_ubam.analysis.projection import project
+from napari_ubam.analysis.report import (
+    Section,
+    caveats,
+    comparison_table,
+    findings,
+    how_to_read,
+    provenance_table,
+    render_report,
+)
+from napari_ubam.errors import Problem
+from napari_ubam.files import write_text
+from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run
+
+
+def make_report(study: Study, *, report: Report = silent) -> Path:
+    """Write ``results/report.html``: what was found, with figures, in one file.
+
+    Raises
+    ------
+    StudyError
+        If the groups were not compared yet.
+    """
+    report(Progress("writing the report", 0, 1))
+    subjects, frames = read_result(study, "subjects", "deviate"), read_result(study, "deviation", "deviate")
+    groups = read_result(study, "groups", "compare")
+    known = [r for r in study.recordings if r.name in set(frames["recording"])]
+    left_out = [str(Problem(r.name, "it could not be read")) for r in study.recordings if r not in known]
+    codes = [read_embedding(study, r.name).posture for r in known]
+    labels = [r.group for r, code in zip(known, codes, strict=True) for _ in code]
+    names = [r.name for r, code in zip(known, codes, strict=True) for _ in code]
+    fps = {r.name: float(read_provenance(study, r.name).get("fps", 0)) for r in known}
+    most = frames.groupby("recording")["deviation"].mean().sort_values(ascending=False).index[:6]
+    normal = frames.loc[frames["group"] == study.reference, "deviation"].quantile(0.95)
+    covariates = _covariates(study)
+    sections = [
+        Section("What was found", items=findings(subjects, groups, study.reference)),
+        Section("Subjects", figure=plot_subjects(subjects, study.reference), table=subjects),
+        Section(
+            "Groups",
+            figure=plot_groups(subjects, groups, study.reference) if len(groups) else None,
+            table=comparison_table(groups),
+        ),
+        Section(
+            "Deviation over time",
+            paragraphs=["The six recordings that deviate most. Unreliable parts are grey."],
+            figure=plot_deviation(frames, list(most), fps=fps, normal=normal),
+        ),
+        Section(
+            "Map of postures",
+            figure=plot_map(project(np.concatenate(codes), recordings=np.array(names)), labels, study.reference),
+            caption="Principal components of the posture codes, every recording's mean taken off.",
+        ),
+        Section("How to read it", paragraphs=how_to_read(study.reference)),
+        Section("Caveats", items=caveats(subjects, groups, frames=frames, covariates=covariates, problems=left_out)),
+        Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
+        Section("How it was made", table=provenance_table({"study": study.settings.model_dump()} | read_run(study))),
+    ]
+    path = study.results_folder / "report.html"
+    write_text(path, render_report(f"Deviation from {study.reference}", sections))
+    report(Progress("writing the report", 1, 1))
+    return path
+
+
+def _covariates(study: Study) -> pd.DataFrame | None:
+    """Describe how groups differ in the table's further columns; None where there are none."""
+    names = list(dict.fromkeys(name for r in study.recordings for name in r.covariates))
+    if not names:
+        return None
+    first = {r.subject: r for r in reversed(study.recordings)}
+    table = pd.DataFrame([{"group": r.group, **{n: r.covariates.get(n, "") for n in names}} for r in first.values()])
+    return describe_covariates(table, study.reference, names)
