@@ -14,8 +14,12 @@ import torch
 
 from napari_ubam.magnify.region import Region, warp_region
 from napari_ubam.models.inputs import as_pictures
+from napari_ubam.models.landmarks import pixel_grid
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import GRID, WarpGenerator
+
+ARROW_STEP = 2  # cells of the warp's grid from one arrow to the next
+SHORTEST_ARROW = 0.02  # that is drawn [half the square's side]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +35,8 @@ class MagnifiedFrame:
     heatmap : ndarray of float32, shape (Y, X)
         How far each pixel's part deviates, 1 being as far as the reference subjects do (root mean square).
     vectors : ndarray of float32, shape (n, 2, 2)
-        Arrows from each landmark to where it is drawn: start and direction as y and x [px]. None for codes
-        that are not landmarks (n = 0).
+        The deviation's direction, whatever the factor: arrows from where a part would be in the reference posture to
+        where it is, start and direction as y and x [px]. None (n = 0) from a generator without a flow.
     """
 
     frame: int
@@ -124,15 +128,16 @@ def _warp(
     back = generator(pictures, background, points["now"], points["reference"])
     lengths = np.linalg.norm(now - reference, axis=-1) / spread
     heat = np.einsum("bkhw,bk->bhw", back.parts[:, 1:].cpu().numpy(), lengths)
-    heat = splat(heat, back.flow.cpu().numpy())
+    back_flow = back.flow.cpu().numpy()
+    heat = splat(heat, back_flow)
 
     frames = []
     for i, picture in enumerate(shot.pictures):
         region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
         image = warp_region(picture, region, flow[i], uncovered[i], fill[i], shot.background)
-        arrows = np.stack([region.to_frame(now[i]), region.vectors_to_frame(drawn[i] - now[i])], 1)[..., ::-1]
+        arrows = deviation_arrows(back_flow[i], region)
         heatmap = _heatmap(heat[i], region, picture.shape[:2])
-        frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, arrows.astype(np.float32)))
+        frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, arrows))
     return frames
 
 
@@ -155,6 +160,28 @@ def _redraw(shot: Shot, generator: VaeGenerator, factor: float, device: torch.de
         heatmap = _heatmap(heat, region, picture.shape[:2])
         frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, np.zeros((0, 2, 2), np.float32)))
     return frames
+
+
+def deviation_arrows(flow: np.ndarray, region: Region) -> np.ndarray:
+    """Draw the flow that leads from the recording to the reference posture as arrows, where there is any.
+
+    Parameters
+    ----------
+    flow : ndarray, shape (g, g, 2)
+        Where each pixel of the reference picture comes from, minus where it is, in units of half the square's side.
+    region : Region
+        Where the square lies in the frame.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2, 2)
+        Start and direction, as y and x in the frame [px].
+    """
+    start = pixel_grid(flow.shape[0], flow.shape[1]).numpy()[::ARROW_STEP, ::ARROW_STEP].reshape(-1, 2)
+    direction = flow[::ARROW_STEP, ::ARROW_STEP].reshape(-1, 2)
+    seen = np.linalg.norm(direction, axis=1) > SHORTEST_ARROW
+    arrows = np.stack([region.to_frame(start[seen]), region.vectors_to_frame(direction[seen])], 1)
+    return arrows[..., ::-1].astype(np.float32)
 
 
 def splat(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
