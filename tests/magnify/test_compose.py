@@ -4,9 +4,11 @@ import pytest
 from napari_ubam.magnify.compose import BRIGHTEST, overlay_heatmap, side_by_side
 
 
-def test_what_reference_subjects_show_stays_as_it_is():
+def test_what_reference_subjects_show_does_not_glow():
     frame = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(overlay_heatmap(frame, np.ones((6, 8))), frame)
+    dark = overlay_heatmap(frame, np.zeros((6, 8)))
+    assert (dark <= frame).all()
+    np.testing.assert_array_equal(overlay_heatmap(frame, np.ones((6, 8))), dark)
 
 
 def test_the_heatmap_glows_where_it_deviates_and_no_brighter_than_white():
