@@ -1,11 +1,19 @@
 """What all tests share: the real recordings, and a napari that leaves the user's settings alone."""
 
+from __future__ import annotations
+
 import contextlib
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from napari_ubam.study import Study
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster so, and every machine computes the same
 os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes the user's settings; read when it is imported
 
 with contextlib.suppress(ImportError):
@@ -19,3 +27,47 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real recordings are not here: {folder} is missing")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of videos and their study with every step done, after a training of some steps. Only for reading.
+
+    Three healthy subjects h01 to h03 and two impaired ones i01, i02, of 40 frames of 64 px each.
+    """
+    from napari_ubam import pipeline
+    from napari_ubam.sample import write_cohort
+    from napari_ubam.settings import StudySettings, TrainSettings
+
+    folder = tmp_path_factory.mktemp("cohort")
+    table = write_cohort(folder, n_healthy=3, n_impaired=2, n_frames=40, size=64)
+    study = pipeline.init(folder / "study", table, "healthy", StudySettings(crop_size=64))
+    with pytest.MonkeyPatch.context() as patch:
+        _train_few_steps(patch)
+        pipeline.train(study, TrainSettings(preset="quick", device="cpu"))
+    pipeline.embed(study)
+    pipeline.deviate(study)
+    pipeline.compare(study)
+    pipeline.make_report(study)
+    return folder
+
+
+@pytest.fixture
+def finished(finished_cohort: Path, tmp_path: Path) -> Study:
+    """Give a study with every step done, which may be changed."""
+    from napari_ubam.study import Study
+
+    shutil.copytree(finished_cohort, tmp_path / "cohort")
+    return Study.open(tmp_path / "cohort" / "study")
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the preset ``quick`` train in seconds."""
+    _train_few_steps(monkeypatch)
+
+
+def _train_few_steps(patch: pytest.MonkeyPatch) -> None:
+    from napari_ubam.training.train import STEPS, Steps
+
+    patch.setitem(STEPS, "quick", Steps(posture=12, generator=4, behaviour=4))
