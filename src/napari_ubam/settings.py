@@ -46,6 +46,11 @@ class StudySettings(Settings):
         description="How the still background is found: 'median' over the recording's time, 'none' where the "
         "region moves with the subject, 'auto' decides for each recording.",
     )  # fmt: skip
+    fade_edge: bool = Field(
+        True, title="Fade the edge",
+        description="Where the region moves with the subject, fade what lies at its edge for the networks, so that "
+        "another animal that comes in there is not taken for the subject. Turn it off if the subject fills the region.",
+    )  # fmt: skip
     mirror_to: Literal["none", "left", "right"] = Field(
         "none", title="Mirror to",
         description="Mirror the recordings of the other side, so that all show this side (needs the column 'side').",

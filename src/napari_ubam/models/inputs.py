@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_ubam.study import Crops, resize_square
+from napari_ubam.study import Crops, median_colour, resize_square
 
 N_CHANNELS = 6  # the picture, and how it differs from the recording's own background
 
@@ -28,8 +28,7 @@ def background_of(crops: Crops) -> np.ndarray:
     size = crops.frames.shape[1]
     if crops.background is not None:
         return resize_square(crops.background, size)
-    sample = crops.frames[:: max(1, len(crops.frames) // 64)]
-    return np.broadcast_to(np.median(sample, (0, 1, 2)).astype(np.uint8), (size, size, 3)).copy()
+    return np.broadcast_to(median_colour(crops.frames), (size, size, 3)).copy()
 
 
 def as_pictures(frames: np.ndarray, device: torch.device) -> torch.Tensor:

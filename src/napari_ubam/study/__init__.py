@@ -1,5 +1,6 @@
 """What is compared with what: studies, recordings, and their files on disk."""
 
+from napari_ubam.study.background import median_colour
 from napari_ubam.study.crops import Crops, load_crops
 from napari_ubam.study.embeddings import (
     Embedding,
@@ -34,6 +35,7 @@ __all__ = [
     "embedding_path",
     "fingerprint",
     "load_crops",
+    "median_colour",
     "read_embedding",
     "read_provenance",
     "read_reference",

@@ -9,6 +9,9 @@ _COARSE = 64  # px of the longer side on which stillness is judged: camera noise
 _WINDOW = 9  # coarse px of the neighbourhood that a change is compared with
 _NOISE = 1.5  # grey levels of change that noise and compression alone make on the coarse picture
 
+_N_COLOUR = 64  # pictures that a colour is the median of
+_KEPT, _FADED = 0.6, 0.95  # radii within which a picture is kept, and beyond which it is gone [half its side]
+
 
 def median_picture(samples: np.ndarray, rows: int = 64) -> np.ndarray:
     """Take each pixel's median over time.
@@ -71,3 +74,17 @@ def _local_deviation(picture: np.ndarray) -> np.ndarray:
     window = (_WINDOW, _WINDOW)
     variance = cv2.blur(picture * picture, window) - cv2.blur(picture, window) ** 2
     return np.sqrt(np.maximum(variance, 0))
+
+
+def median_colour(pictures: np.ndarray) -> np.ndarray:
+    """Return the median colour of pictures (T, S, S, 3): (3,) uint8. Around a subject, it is mostly the floor's."""
+    sample = pictures[:: max(1, len(pictures) // _N_COLOUR)]
+    return np.median(sample, (0, 1, 2)).astype(np.uint8)
+
+
+def fade_edge(pictures: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Fade pictures (T, S, S, 3) of uint8 to a colour towards their edge, in circles around the middle."""
+    at = (np.arange(pictures.shape[1]) + 0.5) * 2 / pictures.shape[1] - 1
+    far = np.hypot(at[:, None], at)
+    share = np.clip((_FADED - far) / (_FADED - _KEPT), 0, 1)[..., None].astype(np.float32)
+    return np.round(colour + share * (pictures.astype(np.float32) - colour)).astype(np.uint8)
