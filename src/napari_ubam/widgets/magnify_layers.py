@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ubam.errors import StudyError
+from napari_ubam.magnify.compose import BRIGHTEST, COLORMAP, NORMAL
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
 from napari_ubam.widgets.layers import KEY, about
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from napari_ubam.magnify.magnifier import MagnifiedFrame
 
 MAX_BYTES = 8 * 2**30  # of the layers of one run; longer recordings are better saved as a video
-_BRIGHTEST = 3.0  # the deviation, in units of what reference subjects show, that is drawn brightest
-_GAMMA = 2.0  # leaves dark what reference subjects show as well (below 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +147,7 @@ def show_magnification(
             "image",
             "deviation",
             made.deviation,
-            {**placed, "colormap": "inferno", "blending": "additive", "gamma": _GAMMA}
-            | {"contrast_limits": (0, _BRIGHTEST)},
+            {**placed, "colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST)},
             about_it,
         ),
         _show(

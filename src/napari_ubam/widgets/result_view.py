@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from napari_ubam.magnify.compose import BRIGHTEST, COLORMAP, FRAME_SHARE, HEAT_SHARE, NORMAL
+from napari_ubam.magnify.compose import FRAME_SHARE, HEAT_SHARE
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording, Study
 from napari_ubam.widgets.layers import go_to_frame, open_recording
@@ -63,7 +63,6 @@ def show_result(viewer: Viewer, study: Study, recording: Recording, frame: int, 
     found = pipeline.magnify(study, recording.name, settings, frames=frames)
     made = collect(found, frames, video.data.shape[1:3])
     magnified, deviation, _ = show_magnification(viewer, recording, video, made, settings)
-    deviation.colormap, deviation.contrast_limits = COLORMAP, (NORMAL, BRIGHTEST)
     video.opacity, deviation.opacity = FRAME_SHARE, HEAT_SHARE
     viewer.layers.move(viewer.layers.index(deviation), viewer.layers.index(magnified))
     for layer in (video, deviation, magnified):
