@@ -275,7 +275,7 @@ def magnify(
             i = wanted[start : start + SHOT]
             shot = Shot(
                 crops.frame[i], list(islice(pictures, len(i))), np.asarray(crops.frames[i]),
-                crops.squares[i], False, background, embedding.posture[i], reference.reference[i],
+                crops.squares[i], crops.mirrored, background, embedding.posture[i], reference.reference[i],
                 reference.score[i],
             )  # fmt: skip
             yield from magnify_shot(shot, generator, reference.spread, settings.factor, device)
