@@ -95,7 +95,7 @@ def init(
     from napari_ubam import pipeline
 
     made = pipeline.init(study, recordings, reference, settings)
-    console.print(f"{made.folder} has {len(made.recordings)} recordings: {made.describe_groups()}.")
+    _say(f"{made.folder} has {len(made.recordings)} recordings: {made.describe_groups()}.")
 
 
 @app.command()
@@ -109,6 +109,7 @@ def train(
     """Learn posture, behaviour and how to draw them, from the videos alone."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
+    from napari_ubam.training.train import can_resume
 
     def run(report: Report) -> list[Problem]:
         return pipeline.train(Study.open(study), settings, resume=resume, report=report)
@@ -120,7 +121,8 @@ def train(
         try:
             _tell_problems(run(stoppable))
         except Cancelled:
-            console.print(f"Stopped. Go on with: napari-ubam train {study} --resume")
+            go_on = "--resume" if can_resume(Study.open(study).models_folder) else ""  # stopped while it read videos
+            _say(f"Stopped. Go on with: napari-ubam train {study} {go_on}")
             raise typer.Exit(130) from None
 
 
@@ -140,13 +142,13 @@ def embed(study: StudyFolder, settings: EmbedSettings) -> None:
 def deviate(study: StudyFolder, settings: DeviateSettings) -> None:
     """Measure every frame and subject against the reference group: results/deviation.csv and subjects.csv."""
     from napari_ubam import pipeline
-    from napari_ubam.study import Study
+    from napari_ubam.study import Study, read_result
 
     opened = Study.open(study)
     with progress_bar() as report:
         _tell_problems(pipeline.deviate(opened, settings, report=report))
-    n = sum(group == opened.reference for group in opened.subjects.values())
-    console.print(
+    n = int((read_result(opened, "subjects", "deviate")["group"] == opened.reference).sum())
+    _say(
         f"With {n} reference subjects, the smallest possible p-value of a subject is 1/{n + 1} = {1 / (n + 1):.3g} "
         f"(1/{n} for a reference subject)."
     )
@@ -171,7 +173,7 @@ def magnify(
             raise UbamError(f"{path} is there already. Choose another name, or add --overwrite.")
     with progress_bar() as report:
         n = pipeline.save_magnified(Study.open(study), recording, out, settings, heatmap=heatmap, report=report)
-    console.print(f"{out} has {n} frames.")
+    _say(f"{out} has {n} frames.")
 
 
 @app.command()
@@ -183,7 +185,7 @@ def compare(study: StudyFolder, settings: CompareSettings) -> None:
 
     with progress_bar() as report:
         path = pipeline.compare(Study.open(study), settings, report=report)
-    console.print(f"Written: {path}")
+    _say(f"Written: {path}")
 
 
 @app.command()
@@ -194,7 +196,7 @@ def report(study: StudyFolder) -> None:
 
     with progress_bar() as tell:
         path = pipeline.make_report(Study.open(study), report=tell)
-    console.print(f"Written: {path}")
+    _say(f"Written: {path}")
 
 
 @app.command()
@@ -250,13 +252,13 @@ class _TimeLeft(TimeRemainingColumn):
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Report]:
     """Draw the progress of a step, a bar a stage; messages are printed."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _TimeLeft()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _TimeLeft()
     with Bar(*columns, TextColumn("{task.fields[loss]}"), console=console) as bar:
         tasks: dict[str, Any] = {}
 
         def tell(progress: Progress) -> None:
             if progress.message:
-                bar.console.print(progress.message)
+                bar.console.print(progress.message, markup=False)
             if progress.stage not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)
@@ -323,7 +325,7 @@ def _train_for_a_program(run: Callable[[Report], list[Problem]]) -> None:
         for problem in run(tell):
             write(event="problem", name=problem.name, message=problem.message)
         write(event="end", state="done")
-    except Cancelled:
+    except (Cancelled, KeyboardInterrupt):
         write(event="end", state="stopped")
     except UbamError as error:
         write(event="end", state="failed", message=str(error))
@@ -332,13 +334,13 @@ def _train_for_a_program(run: Callable[[Report], list[Problem]]) -> None:
         sys.stdout = out
 
 
-def _say(text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)  # unbroken, so that paths can be copied
+def _say(text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, soft_wrap=True)  # unbroken, so that paths can be copied
 
 
 def _tell_problems(problems: list[Problem]) -> None:
     for problem in problems:
-        console.print(str(problem), style="yellow", markup=False)
+        _say(str(problem), style="yellow")
 
 
 def main() -> None:
@@ -346,7 +348,7 @@ def main() -> None:
     try:
         app()
     except UbamError as error:
-        console.print(f"Error: {error}", style="red", markup=False)
+        _say(f"Error: {error}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("Interrupted.")
