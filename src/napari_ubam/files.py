@@ -73,6 +73,10 @@ def clear_errors(path: str | Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.EFBIG):
             raise UbamError(f"{path} cannot be written: {error.strerror}. Choose another name or folder.") from error
+        if error.errno is None:  # NumPy says only how much of an array it wrote
+            raise UbamError(
+                f"{path} was not written ({error}). See that the disk is not full, and try again."
+            ) from error
         raise
 
 

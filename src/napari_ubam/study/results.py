@@ -100,9 +100,9 @@ def read_result(study: Study, name: str, step: str) -> pd.DataFrame:
         If it is missing or cannot be read, with the command that makes it.
     """
     path = study.results_folder / f"{name}.csv"
-    text = {column: str for column in ("recording", "subject", "group", "reference")}
+    text = {column: str for column in ("recording", "subject", "group", "reference")}  # also 007
     try:
-        return pd.read_csv(path, dtype=text, keep_default_na=True)
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])  # a subject may be called NA
     except FileNotFoundError:
         raise StudyError(f"{path} is missing. Make it with: napari-ubam {step} {study.folder}") from None
     except (OSError, ValueError) as error:
@@ -125,9 +125,10 @@ def record_run(study: Study, step: str, settings: dict[str, Any]) -> None:
 def read_run(study: Study) -> dict[str, Any]:
     """Read ``results/run.json``; empty if there is none, or it is damaged."""
     try:
-        return json.loads((study.results_folder / "run.json").read_text(encoding="utf-8"))
+        run = json.loads((study.results_folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return run if isinstance(run, dict) else {}
 
 
 def _reference_path(study: Study, name: str) -> Path:
