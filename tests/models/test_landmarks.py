@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_ubam.models.inputs import N_CHANNELS
-from napari_ubam.models.landmarks import LandmarkEncoder, blobs, expected_position, pixel_grid
+from napari_ubam.models.landmarks import LandmarkEncoder, blobs, expected_position, pixel_grid, spread
 
 
 def test_pixel_centres_are_symmetric() -> None:
@@ -38,3 +38,11 @@ def test_landmarks_lie_in_the_crop_at_every_crop_size(side: int) -> None:
     assert points.abs().max() <= 1
     torch.testing.assert_close(encoder.code(pictures), points.flatten(1))
     assert encoder.code(pictures).shape == (2, encoder.dimension)
+
+
+def test_spread_tells_one_place_from_two() -> None:
+    one, two = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    one[..., 3, 4] = 1
+    two[..., 0, 0] = two[..., 7, 7] = 0.5
+    assert spread(one, expected_position(one)).item() == pytest.approx(0, abs=1e-6)
+    assert spread(two, expected_position(two)).item() == pytest.approx(2 * 0.875**2)

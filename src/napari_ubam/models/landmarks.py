@@ -64,6 +64,13 @@ def expected_position(heatmaps: torch.Tensor) -> torch.Tensor:
     return torch.einsum("bkhw,hwc->bkc", heatmaps, grid)
 
 
+def spread(heatmaps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Return the variance of each heatmap (B, K, h, w) around its point: (B, K), small where it says one place."""
+    grid = pixel_grid(heatmaps.shape[-2], heatmaps.shape[-1], heatmaps.device)
+    square = ((grid[None, None] - points[:, :, None, None]) ** 2).sum(-1)
+    return (heatmaps * square).sum((-2, -1))
+
+
 def blobs(points: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
     """Draw each point as a Gaussian bump of height 1: (B, K, 2) -> (B, K, size, size)."""
     grid = pixel_grid(size, size, points.device)

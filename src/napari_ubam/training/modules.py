@@ -10,7 +10,7 @@ from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.deform import deform, deformed_back, random_colours, random_deformation
 from napari_ubam.models.encoder import ConvEncoder, OrderHead
 from napari_ubam.models.inputs import network_input, to_unit
-from napari_ubam.models.landmarks import LandmarkEncoder
+from napari_ubam.models.landmarks import LandmarkEncoder, expected_position, spread
 from napari_ubam.models.objectives import (
     FOREGROUND,
     centre_window,
@@ -59,7 +59,7 @@ class LandmarkModule(Module):
     """Objective ``landmarks``: posture and the generator ``warp``, trained together.
 
     A frame is redrawn from another of the same recording through the warp generator; landmarks move with the
-    picture when it is deformed; they keep apart, and cover the subject.
+    picture when it is deformed; they keep apart, cover the subject, and are each in one place.
     """
 
     def __init__(self, posture: LandmarkEncoder, generator: WarpGenerator) -> None:
@@ -76,7 +76,9 @@ class LandmarkModule(Module):
             network_input(two, background),
             network_input(deform(two, grid), deform(background, grid)),
         ]
-        now, wanted, deformed = self.posture(torch.cat(inputs)).chunk(3)
+        heatmaps = self.posture.heatmaps(torch.cat(inputs))
+        points = expected_position(heatmaps)
+        now, wanted, deformed = points.chunk(3)
 
         one, two, background = (shrink(x, side // 2) for x in (one, two, background))
         window = centre_window(side // 2, one.device)
@@ -87,7 +89,12 @@ class LandmarkModule(Module):
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
         sure = min(1.0, self.progress / 0.1)  # only landmarks that mean something can be held to it
-        return 0.5 * (there + back) + sure * equivariance + 0.02 * separation + (1 - 0.7 * self.progress) * coverage
+        # a landmark that is in two places at once is moved by what happens at either
+        concentration = min(1.0, self.progress / 0.4) * spread(heatmaps, points).mean()
+        return (
+            0.5 * (there + back) + sure * equivariance + 0.02 * separation
+            + (1 - 0.7 * self.progress) * coverage + 0.2 * concentration
+        )  # fmt: skip
 
     def _redrawing(
         self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor,
