@@ -242,7 +242,7 @@ def test_stop_and_resume_from_another_program(finished: Study, run: Run):
     events = []
     for line in process.stdout:  # every line is an event
         events.append(json.loads(line))
-        if events[-1].get("loss") is not None and not process.stdin.closed:
+        if events[-1].get("loss") is not None and events[-1]["done"] >= 10 and not process.stdin.closed:
             process.stdin.write("stop\n")
             process.stdin.close()
     assert process.wait(timeout=60) == 0
