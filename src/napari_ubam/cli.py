@@ -281,12 +281,12 @@ def _stop_on_interrupt(report: Report) -> Iterator[Report]:
     def on_interrupt(*_: object) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
-        asked.set()
-        console.print("Stopping: writing a checkpoint (Ctrl-C again to leave at once) …")
+        asked.set()  # and no more: to print here may break into a print that is under way
 
     def tell(progress: Progress) -> None:
         report(progress)
         if asked.is_set():
+            console.print("Stopping: writing a checkpoint (Ctrl-C again to leave at once) …")
             raise Cancelled
 
     before = signal.signal(signal.SIGINT, on_interrupt)
