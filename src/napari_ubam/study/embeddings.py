@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ubam.errors import StudyError
-from napari_ubam.files import atomic_path
+from napari_ubam.study.arrays import open_arrays, write_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import zarr
 
     from napari_ubam.study.study import Study
 
@@ -73,15 +76,13 @@ def write_embedding(study: Study, name: str, embedding: Embedding, provenance: M
     UbamError
         If it cannot be written; an older one stays as it was.
     """
-    import zarr  # slow to import, and only some steps need it
-
     path = embedding_path(study, name)
-    with atomic_path(path) as temporary:
-        group = zarr.open_group(temporary, mode="w")
-        group.create_array("posture", data=np.asarray(embedding.posture, np.float32))
-        group.create_array("behaviour", data=np.asarray(embedding.behaviour, np.float32))
-        group.create_array("frame", data=np.asarray(embedding.frame, np.int64))
-        group.attrs.update(provenance)
+    arrays: dict[str, np.ndarray] = {
+        "posture": np.asarray(embedding.posture, np.float32),
+        "behaviour": np.asarray(embedding.behaviour, np.float32),
+        "frame": np.asarray(embedding.frame, np.int64),
+    }
+    write_arrays(path, arrays, provenance)
     return path
 
 
@@ -93,29 +94,16 @@ def read_embedding(study: Study, name: str) -> Embedding:
     StudyError
         If it is missing or damaged, with the command that makes it.
     """
-    import zarr
-
-    path = embedding_path(study, name)
-    if not path.is_dir():
-        raise StudyError(
-            f"{path} is missing: {name} has no embedding yet. Make it with: napari-ubam embed {study.folder}"
-        )
-    try:
-        group = zarr.open_group(path, mode="r")
+    with _open(study, name) as group:
         return Embedding(**{field.name: np.asarray(group[field.name]) for field in fields(Embedding)})
-    except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
-        raise StudyError(
-            f"{path} cannot be read ({error}). Make it again with: napari-ubam embed {study.folder}"
-        ) from error
 
 
 def read_provenance(study: Study, name: str) -> dict[str, Any]:
     """Read what was written beside the embedding of the recording ``name``; empty where there is none."""
-    import zarr
-
     try:
-        return dict(zarr.open_group(embedding_path(study, name), mode="r").attrs)
-    except (OSError, ValueError, TypeError, RuntimeError):
+        with _open(study, name) as group:
+            return dict(group.attrs)
+    except StudyError:
         return {}
 
 
@@ -125,3 +113,8 @@ def fingerprint(*arrays: np.ndarray) -> str:
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _open(study: Study, name: str) -> AbstractContextManager[zarr.Group]:
+    path = embedding_path(study, name)
+    return open_arrays(path, missing=f"{name} has no embedding yet", command=f"napari-ubam embed {study.folder}")

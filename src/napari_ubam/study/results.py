@@ -16,6 +16,7 @@ import pandas as pd
 from napari_ubam import __version__
 from napari_ubam.errors import StudyError
 from napari_ubam.files import atomic_path, write_text
+from napari_ubam.study.arrays import open_arrays, write_arrays
 
 if TYPE_CHECKING:
     from napari_ubam.study.study import Study
@@ -50,14 +51,9 @@ class Reference:
 
 def write_reference(study: Study, name: str, reference: Reference) -> None:
     """Write the reference postures of the recording ``name`` to ``results/reference/NAME.zarr``."""
-    import zarr  # slow to import, and only some steps need it
-
-    with atomic_path(_reference_path(study, name)) as temporary:
-        group = zarr.open_group(temporary, mode="w")
-        for key in ("reference", "score", "spread"):
-            group.create_array(key, data=np.asarray(getattr(reference, key), np.float32))
-        group.create_array("frame", data=np.asarray(reference.frame, np.int64))
-        group.attrs["embedding"] = reference.embedding
+    arrays = {key: np.asarray(getattr(reference, key), np.float32) for key in ("reference", "score", "spread")}
+    arrays["frame"] = np.asarray(reference.frame, np.int64)
+    write_arrays(_reference_path(study, name), arrays, {"embedding": reference.embedding})
 
 
 def read_reference(study: Study, name: str) -> Reference:
@@ -68,19 +64,11 @@ def read_reference(study: Study, name: str) -> Reference:
     StudyError
         If they are missing or damaged, with the command that makes them.
     """
-    import zarr
-
     path = _reference_path(study, name)
-    if not path.is_dir():
-        raise StudyError(f"{path} is missing: {name} was not measured yet. Run: napari-ubam deviate {study.folder}")
-    try:
-        group = zarr.open_group(path, mode="r")
+    command = f"napari-ubam deviate {study.folder}"
+    with open_arrays(path, missing=f"{name} was not measured yet", command=command) as group:
         arrays = {key: np.asarray(group[key]) for key in ("reference", "score", "frame", "spread")}
         return Reference(**arrays, embedding=str(group.attrs["embedding"]))
-    except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
-        raise StudyError(
-            f"{path} cannot be read ({error}). Make it again with: napari-ubam deviate {study.folder}"
-        ) from error
 
 
 def write_result(study: Study, name: str, table: pd.DataFrame) -> Path:
