@@ -1,3 +1,6 @@
+import gc
+import warnings
+
 import numpy as np
 import pytest
 import tifffile
@@ -103,3 +106,17 @@ def test_a_truncated_block_of_frames_names_the_file(stack, tmp_path, kit):
     kit.cut(tmp_path / "s.tif", tmp_path / "cut.tif", 0.5)
     with pytest.raises(VideoError, match=r"cut\.tif cannot be read.*[Ee]xport it again"):
         open_frames(tmp_path / "cut.tif")
+
+
+def test_no_tiff_stays_open(stack, tmp_path):
+    tifffile.imwrite(tmp_path / "s.tif", stack, photometric="rgb")
+    tifffile.imwrite(tmp_path / "five.tif", np.zeros((3, 20, 30, 5), np.uint8), photometric="rgb")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        frames = open_frames(tmp_path / "s.tif")  # as napari does, which closes nothing
+        frames.read([1])
+        del frames
+        with pytest.raises(VideoError, match=r"five\.tif has 5 channels"):
+            open_frames(tmp_path / "five.tif")
+        gc.collect()
+    assert not [str(w.message) for w in told if w.category is ResourceWarning]

@@ -67,25 +67,18 @@ class TiffStack(ImageStack):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._lock = RLock()
         self._file: tifffile.TiffFile | None = None
-        with _complaints() as complaints:
-            series = self._open().series[0]
-        axes = series.axes
-        match = re.fullmatch(r"([^YXS]*)(YXS|SYX|YX)", axes)
-        if match is None:
-            raise VideoError(f"{self.path} has the axes {axes}: save it as a stack of grey or RGB images.")
-        self._image_axes = match[2]
-        self._image_shape = series.shape[len(match[1]) :]
-        sides = dict(zip(self._image_axes, self._image_shape, strict=True))
-        if sides.get("S", 1) not in (1, 3, 4):
-            raise VideoError(f"{self.path} has {sides['S']} channels: save it as a stack of grey or RGB images.")
-        length = int(np.prod(series.shape[: len(match[1])], dtype=int))
-        self.shape = (length, sides["Y"], sides["X"], 3)
-        self._leave_out_cut_page()
-        if complaints or len(self) < length:
-            self.problem = f"{self.path} is damaged or was cut off: {len(self)} frames can be read; these are used."
+        self._lock = RLock()
+        self.path = Path(path)
+        try:
+            self._measure()
+        except BaseException:
+            self.close()
+            raise
+
+    def __del__(self) -> None:
+        """Close the file: nobody closes what napari shows, it is only let go of."""
+        self.close()
 
     def close(self) -> None:
         """Close the file; reading again opens it again."""
@@ -104,13 +97,31 @@ class TiffStack(ImageStack):
                 raise VideoError(f"{self.path} cannot be read as a TIFF: {error}. Copy or export it again.") from error
         return self._file
 
+    def _measure(self) -> None:
+        """Find out how many frames there are, how large, and in which order their axes are."""
+        with _complaints() as complaints:
+            series = self._open().series[0]
+        axes = series.axes
+        match = re.fullmatch(r"([^YXS]*)(YXS|SYX|YX)", axes)
+        if match is None:
+            raise VideoError(f"{self.path} has the axes {axes}: save it as a stack of grey or RGB images.")
+        self._image_axes = match[2]
+        self._image_shape = series.shape[len(match[1]) :]
+        sides = dict(zip(self._image_axes, self._image_shape, strict=True))
+        if sides.get("S", 1) not in (1, 3, 4):
+            raise VideoError(f"{self.path} has {sides['S']} channels: save it as a stack of grey or RGB images.")
+        length = int(np.prod(series.shape[: len(match[1])], dtype=int))
+        self.shape = (length, sides["Y"], sides["X"], 3)
+        self._leave_out_cut_page()
+        if complaints or len(self) < length:
+            self.problem = f"{self.path} is damaged or was cut off: {len(self)} frames can be read; these are used."
+
     def _leave_out_cut_page(self) -> None:
         """Make the stack one shorter where the file ends within its last page."""
         try:
             self._load(len(self) - 1)
         except VideoError:
             if len(self) == 1:
-                self.close()
                 raise
             self.shape = (len(self) - 1, *self.shape[1:])
             self._load(len(self) - 1)
