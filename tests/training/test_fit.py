@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.training import fit as fitting
 from napari_ubam.training.bank import Batch
 from napari_ubam.training.fit import Stage, fit
+from napari_ubam.training.log import Log
 from napari_ubam.training.modules import Module
 
 
@@ -46,7 +48,12 @@ def draw(rng: np.random.Generator, n: int) -> Batch:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "training.csv"
+
+
+@pytest.fixture
+def run(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     monkeypatch.setattr(fitting, "REPORT_EVERY", 1)
 
     def fit_line(
@@ -55,7 +62,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     ) -> int:  # fmt: skip
         return fit(
             module, Stage("line", draw, n, steps), device=torch.device("cpu"), seed=seed, seconds=seconds,
-            checkpoint=tmp_path / f"{name}.ckpt", report=report, log=lambda *_: None,
+            checkpoint=tmp_path / f"{name}.ckpt", report=report, log=Log(log),
         )  # fmt: skip
 
     return fit_line
@@ -64,6 +71,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 def same(one: Module, two: Module) -> bool:
     a, b = one.state_dict(), two.state_dict()
     return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def logged(log: Path) -> list[int]:
+    return pd.read_csv(log)["step"].tolist()
 
 
 def stop_at(step: int) -> Callable[[Progress], None]:
@@ -98,7 +109,7 @@ def test_stopped_and_resumed_is_the_same(step: int, run: Any, tmp_path: Path) ->
     assert len(stopped.sizes) + len(resumed.sizes) == 12
 
 
-def test_a_checkpoint_is_written_every_so_often(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_is_written_every_so_often(run: Any, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "CHECKPOINT_EVERY", -1.0)
     through = Line()
     run(through, name="through")
@@ -109,14 +120,16 @@ def test_a_checkpoint_is_written_every_so_often(run: Any, tmp_path: Path, monkey
 
     with pytest.raises(KeyError):
         run(Line(), report=crash)
+    assert logged(log) == [*range(1, 8)]
     resumed = Line()
     run(resumed)
     assert len(resumed.sizes) == 12 - 6
+    assert logged(log) == [*range(1, 13)]  # step 7 was trained twice
     assert same(resumed, through)
 
 
 @pytest.mark.parametrize("at", [0, 3])
-def test_too_little_memory_makes_the_batch_smaller_and_begins_again(at: int, run: Any) -> None:
+def test_too_little_memory_makes_the_batch_smaller_and_begins_again(at: int, run: Any, log: Path) -> None:
     told: list[Progress] = []
     small, line = Line(), Line(most=3, at=at)
     run(small, n=2, name="small")
@@ -127,6 +140,7 @@ def test_too_little_memory_makes_the_batch_smaller_and_begins_again(at: int, run
     ]
     assert line.sizes[-12:] == [2] * 12
     assert same(line, small)  # nothing is left of the attempts before
+    assert logged(log) == [*range(1, 13)]
 
 
 def test_too_little_memory_after_a_checkpoint_goes_on_from_there(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from napari_ubam.files import atomic_path
 from napari_ubam.models.device import smaller_batch
 from napari_ubam.progress import Cancelled, Progress, Report
 from napari_ubam.training.bank import Draw, Stream
+from napari_ubam.training.log import Log
 from napari_ubam.training.modules import Module
 
 REPORT_EVERY = 10  # steps
@@ -54,7 +55,7 @@ class Stage:
 
 def fit(
     module: Module, stage: Stage, *, device: torch.device, seed: int, seconds: float | None, checkpoint: Path,
-    report: Report, log: Callable[[str, int, float, float], None],
+    report: Report, log: Log,
 ) -> int:  # fmt: skip
     """Train a module to the end of its stage, from its checkpoint where there is one.
 
@@ -75,8 +76,8 @@ def fit(
         Ctrl-C.
     report : callable
         Told the loss and the time left.
-    log : callable
-        Called with stage, step, loss and seconds every some steps.
+    log : Log
+        Told the loss every some steps.
 
     Returns
     -------
@@ -114,7 +115,8 @@ def fit(
 def _run(
     module: Module, stage: Stage, n: int, device: torch.device, seed: int, watch: _Watch, checkpoint: Path
 ) -> None:
-    watch.step = first = _load(module, checkpoint) if checkpoint.exists() else 0
+    first = _load(module, checkpoint) if checkpoint.exists() else 0
+    watch.begin(first)
     if first >= stage.steps:
         return
     loader = DataLoader(Stream(stage.draw, n, seed, first), batch_size=None)
@@ -169,15 +171,19 @@ class _Watch(lightning.Callback):
     """Sets the learning rate, reports, writes checkpoints, and stops a training when it is asked to."""
 
     def __init__(
-        self, stage: Stage, seed: int, seconds: float | None, checkpoint: Path, report: Report,
-        log: Callable[[str, int, float, float], None],
-    ) -> None:  # fmt: skip
+        self, stage: Stage, seed: int, seconds: float | None, checkpoint: Path, report: Report, log: Log
+    ) -> None:
         self._stage, self._seed, self._seconds, self._checkpoint = stage, seed, seconds, checkpoint
         self._report, self._log = report, log
         self._start = self._saved = time.monotonic()
         self._first = -1
         self.step = 0
         self.cancelled: Cancelled | None = None
+
+    def begin(self, step: int) -> None:
+        """Go on after a step, of which the log may tell more than the checkpoint holds."""
+        self.step = step
+        self._log.begin(self._stage.name, step)
 
     def on_train_batch_start(self, trainer: lightning.Trainer, module: Any, *_: Any) -> None:
         step = trainer.global_step
@@ -212,7 +218,7 @@ class _Watch(lightning.Callback):
         left = elapsed / max(1, self.step - self._first) * (self._stage.steps - self.step)
         if self._seconds:
             left = min(left, max(0.0, self._seconds - elapsed))
-        self._log(self._stage.name, self.step, loss, elapsed)
+        self._log.add(self._stage.name, self.step, loss, elapsed)
         try:
             self._report(Progress(self._stage.name, self.step, self._stage.steps, loss=loss, seconds_left=left))
         except Cancelled as cancelled:

@@ -7,7 +7,6 @@ followed by another that goes on with it. The models that were there before are 
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -36,6 +35,7 @@ from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.bank import CodeBank, Footage, FrameBank
 from napari_ubam.training.fit import Stage, fit
+from napari_ubam.training.log import Log
 from napari_ubam.training.modules import (
     BehaviourModule,
     ContrastiveModule,
@@ -192,19 +192,10 @@ class _Run:
         seconds = self.settings.minutes * 60 * share if self.settings.minutes else None
         checkpoint = self.folder / f"{next(iter(parts))}.ckpt"
         start = time.monotonic()
-        with (self.folder / LOG).open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-
-            def log(name: str, step: int, loss: float, elapsed: float) -> None:
-                writer.writerow([name, step, f"{loss:.6g}", f"{elapsed:.1f}"])
-                file.flush()
-
-            if file.tell() == 0:
-                writer.writerow(["stage", "step", "loss", "seconds"])
-            steps = fit(
-                module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
-                report=self.report, log=log,
-            )  # fmt: skip
+        steps = fit(
+            module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
+            report=self.report, log=Log(self.folder / LOG),
+        )  # fmt: skip
         record = {
             "steps": steps,
             "seconds": round(time.monotonic() - start, 1),

@@ -1,0 +1,40 @@
+"""The log of a training: the losses of every stage as a table."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from napari_ubam.files import atomic_path
+
+COLUMNS = ("stage", "step", "loss", "seconds")
+
+
+class Log:
+    """A CSV file with a row every some steps; steps that are trained once more are in it once.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that is there is gone on with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def begin(self, stage: str, step: int) -> None:
+        """Leave out what is there of a stage after ``step``, as it goes on from there."""
+        rows = [row for row in self._rows() if row[0] != stage or int(row[1]) <= step]
+        with atomic_path(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+
+    def add(self, stage: str, step: int, loss: float, seconds: float) -> None:
+        """Write a row."""
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow([stage, step, f"{loss:.6g}", f"{seconds:.1f}"])
+
+    def _rows(self) -> list[list[str]]:
+        if not self._path.exists():
+            return []
+        with self._path.open(newline="", encoding="utf-8") as file:
+            return [row for row in csv.reader(file) if len(row) == len(COLUMNS)][1:]  # the last may be cut off
