@@ -12,6 +12,7 @@ Background = Literal["auto", "median", "none"]
 Objective = Literal["landmarks", "contrastive", "order"]
 GeneratorKind = Literal["warp", "vae"]
 Preset = Literal["quick", "standard", "thorough"]
+Mirrored = Literal["auto", "yes", "no"]
 Device = Annotated[
     str,
     Field(
@@ -46,10 +47,10 @@ class StudySettings(Settings):
         description="How the still background is found: 'median' over the recording's time, 'none' where the "
         "region moves with the subject, 'auto' decides for each recording.",
     )  # fmt: skip
-    fade_edge: bool = Field(
-        True, title="Fade the edge",
-        description="Where the region moves with the subject, fade what lies at its edge for the networks, so that "
-        "another animal that comes in there is not taken for the subject. Turn it off if the subject fills the region.",
+    hide_others: bool = Field(
+        True, title="Hide others",
+        description="Where the region moves with the subject, hide from the networks what comes into it from outside, "
+        "such as the other animal of a pair. Turn it off if the subject fills the region.",
     )  # fmt: skip
     mirror_to: Literal["none", "left", "right"] = Field(
         "none", title="Mirror to",
@@ -87,6 +88,12 @@ class TrainSettings(Settings):
     n_landmarks: int = Field(
         16, ge=4, le=64, title="Landmarks",
         description="How many points the 'landmarks' objective finds on the body.",
+    )  # fmt: skip
+
+    mirrored: Mirrored = Field(
+        "auto", title="Mirror images",
+        description="Also train on mirror images, so that what was seen on one side is known on the other: for "
+        "subjects whose left and right look alike to the camera, as from above. 'auto' looks whether they do.",
     )  # fmt: skip
 
     @model_validator(mode="before")

@@ -48,12 +48,26 @@ def test_ground_that_slides_below_the_subject_is_not(grain, speed):
     assert not is_still(with_subject(sliding))
 
 
+def test_ground_below_a_subject_that_rests_most_of_the_time_is_not():
+    wide = texture(96, 96 + 12 * 5)
+    at = [0] * 20 + [5 * t for t in range(12)]
+    assert not is_still(with_subject(np.stack([wide[:, x : x + 96] for x in at])))
+
+
+def test_a_knock_at_a_fixed_camera_is_forgiven():
+    wide = texture(96, 120)
+    assert is_still(with_subject(np.stack([wide[:, x : x + 96] for x in [0] * 30 + [9, 20]])))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "still"),
     [
         ("bridge.mp4", True),
         ("mirror_mouse.mp4", True),
+        ("mouse_arena.mp4", True),
+        ("flies/clip_female.mp4", False),
+        ("flies/clip_male.mp4", False),
         ("flies/demo_female.mp4", False),
         ("flies/demo_male.mp4", False),
     ],

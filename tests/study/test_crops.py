@@ -64,7 +64,7 @@ def test_the_other_side_is_mirrored(make_study, frames, side, mirrored):
 def test_boxes_are_followed(make_study, tmp_path, frames):
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("frame,x,y,width,height\n2,4,8,32,20\n6,12,8,30,32\n")
-    crops = load(make_study(StudySettings(crop_size=32, fade_edge=False), boxes=boxes, start=1, stop=8))
+    crops = load(make_study(StudySettings(crop_size=32, hide_others=False), boxes=boxes, start=1, stop=8))
     np.testing.assert_array_equal(crops.interpolated, [1, 0, 1, 1, 1, 0, 1])
     np.testing.assert_allclose(crops.squares[:, 0], [4, 4, 5.75, 7.5, 9.25, 11, 11])
     assert (crops.squares[:, 2] == 32).all()
@@ -79,7 +79,7 @@ def test_the_background_is_at_the_videos_resolution(make_study, frames):
 
 
 def test_the_edge_of_a_region_that_moves_is_faded_to_the_colour_of_the_floor(make_study, frames):
-    plain = load(make_study(StudySettings(crop_size=32, background="none", fade_edge=False))).frames
+    plain = load(make_study(StudySettings(crop_size=32, background="none", hide_others=False))).frames
     faded = load(make_study(StudySettings(crop_size=32, background="none"))).frames
     np.testing.assert_array_equal(faded[:, 10:22, 10:22], plain[:, 10:22, 10:22])
     corner = np.median(plain, (0, 1, 2)).astype(np.uint8)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from napari_ubam.models.behaviour import CLIP_SAMPLES
-from napari_ubam.training.bank import CodeBank, Footage, FrameBank, Stream
+from napari_ubam.training.bank import CodeBank, Footage, FrameBank, Stream, looks_symmetric
 
 
 def film(subject: str, n_frames: int, value: int = 0) -> Footage:
@@ -54,6 +54,33 @@ def test_a_clip_is_in_order_with_an_even_stride_within_its_recording() -> None:
     steps = at.diff(dim=1)
     assert (steps == steps[:, :1]).all()
     assert set(steps[:, 0].tolist()) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("draw", ["pairs", "moments", "clips"])
+def test_half_of_what_is_drawn_is_mirrored_all_pictures_of_an_item_alike(draw: str) -> None:
+    frames = np.zeros((50, 4, 4, 3), np.uint8)
+    frames[:, :, 0] = 255  # the left column
+    footage = [Footage("a", frames, frames[0], 30.0)]
+    for mirrored in (False, True):
+        batch = getattr(FrameBank(footage, mirrored), draw)(rng(), 640)
+        left = batch["background"][:, 0, 0, 0] == 255
+        assert left.float().mean().item() == pytest.approx(0.5 if mirrored else 1, abs=0.2 if mirrored else 0)
+        for name in {"one", "two", "clip"} & set(batch):
+            shown = (batch[name][..., 0, :, 0] == 255).reshape(len(left), -1)  # the first of a clip comes first
+            assert torch.equal(shown[:, 0], left)
+            assert torch.equal(shown[:, 3], ~left)
+
+
+def test_subjects_seen_from_above_look_symmetric_and_those_from_the_side_do_not() -> None:
+    above, side = np.zeros((2, 20, 32, 32, 3), np.uint8)
+    above[:, 6:26, 12:20] = 200
+    above[::2, 10:12, 20:24] = 200  # a limb that is out on one side now and then
+    side[:, 10:14, 4:28] = 200
+    side[:, 14:28, 20:24] = 200
+    floor = np.zeros((32, 32, 3), np.uint8)
+    assert looks_symmetric([Footage("a", above, floor, 30.0)])
+    assert not looks_symmetric([Footage("a", side, floor, 30.0)])
+    assert not looks_symmetric([Footage("a", np.zeros_like(side), floor, 30.0)])
 
 
 def test_a_clip_of_a_recording_that_is_just_long_enough() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 
 _COARSE = 64  # px of the longer side on which stillness is judged: camera noise averages out
 _WINDOW = 9  # coarse px of the neighbourhood that a change is compared with
+_SHAKEN = 0.1  # share of the pictures that may be anything: a knock at the camera, a lamp that goes out
 _NOISE = 1.5  # grey levels of change that noise and compression alone make on the coarse picture
 
 _N_COLOUR = 64  # pictures that a colour is the median of
-_KEPT, _FADED = 0.6, 0.95  # radii within which a picture is kept, and beyond which it is gone [half its side]
 
 
 def median_picture(samples: np.ndarray, rows: int = 64) -> np.ndarray:
@@ -35,10 +35,12 @@ def is_still(samples: np.ndarray) -> bool:
     """Tell a region in front of a fixed camera from one that moves with the subject.
 
     Ground that slides through the region changes as much over time at one place as it differs from place to place at
-    one time; ground that is still does not. So a pixel is called still if its deviation over time (median absolute
-    deviation from its median, after taking changes of the whole picture's brightness off) is below camera noise, or
-    below three quarters of how much its neighbourhood varies within single frames (the same measure for a normal
-    distribution). The region is still if most of its pixels are.
+    one time; ground that is still does not. So a pixel of one picture is called still if it differs from its median
+    over time (after taking changes of the whole picture's brightness off) by less than camera noise, or by less than
+    three quarters of how much its neighbourhood varies within single frames (median absolute deviation, by the same
+    measure for a normal distribution). A picture is still if most of its pixels are, and the region if nearly all of
+    its pictures are: a subject that rests for most of a recording, in a region that goes with it, would otherwise
+    itself be taken for the background.
 
     Parameters
     ----------
@@ -55,9 +57,10 @@ def is_still(samples: np.ndarray) -> bool:
     grey = [cv2.cvtColor(cv2.resize(s, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for s in samples]
     pictures = np.stack(grey).astype(np.float32)
     pictures -= np.median(pictures - np.median(pictures, axis=0), axis=(1, 2), keepdims=True)
-    over_time = np.median(np.abs(pictures - np.median(pictures, axis=0)), axis=0)
+    change = np.abs(pictures - np.median(pictures, axis=0))
     in_space = 0.6745 * np.median([_local_deviation(picture) for picture in pictures], axis=0)
-    return bool(np.mean(over_time < np.maximum(_NOISE, 0.75 * in_space)) > 0.5)
+    still = np.mean(change < np.maximum(_NOISE, 0.75 * in_space), axis=(1, 2))
+    return bool(np.percentile(still, 100 * _SHAKEN) > 0.5)
 
 
 def _median(samples: np.ndarray) -> np.ndarray:
@@ -80,11 +83,3 @@ def median_colour(pictures: np.ndarray) -> np.ndarray:
     """Return the median colour of pictures (T, S, S, 3): (3,) uint8. Around a subject, it is mostly the floor's."""
     sample = pictures[:: max(1, len(pictures) // _N_COLOUR)]
     return np.median(sample, (0, 1, 2)).astype(np.uint8)
-
-
-def fade_edge(pictures: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Fade pictures (T, S, S, 3) of uint8 to a colour towards their edge, in circles around the middle."""
-    at = (np.arange(pictures.shape[1]) + 0.5) * 2 / pictures.shape[1] - 1
-    far = np.hypot(at[:, None], at)
-    share = np.clip((_FADED - far) / (_FADED - _KEPT), 0, 1)[..., None].astype(np.float32)
-    return np.round(colour + share * (pictures.astype(np.float32) - colour)).astype(np.uint8)

@@ -14,15 +14,16 @@ from napari_ubam.errors import StudyError, VideoError
 from napari_ubam.files import atomic_path
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import Background
-from napari_ubam.study.background import fade_edge, is_still, median_colour, median_picture
+from napari_ubam.study.background import is_still, median_colour, median_picture
 from napari_ubam.study.npy import NpyWriter
+from napari_ubam.study.others import find_threshold, hide_others
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.squares import cut_square, find_squares, resize_square
 from napari_ubam.study.study import TABLE_FILE, Study
 from napari_ubam.study.table import portable_path
 from napari_ubam.video import open_frames
 
-_FORMAT = 2  # of the files in the cache; raise it when they change
+_FORMAT = 3  # of the files in the cache; raise it when they change
 _N_SAMPLES = 64  # frames that the background is the median of
 _REPORT_EVERY = 32  # frames
 
@@ -34,8 +35,8 @@ class Crops:
     Attributes
     ----------
     frames : ndarray of uint8, shape (T, S, S, 3)
-        RGB, resized to the study's crop size; a memory map. Without a still background, the edge is faded if the
-        study's settings say so.
+        RGB, resized to the study's crop size; a memory map. Without a still background, others than the
+        subject are hidden if the study's settings say so.
     frame : ndarray of int64, shape (T,)
         Absolute frame numbers in the file.
     squares : ndarray of float32, shape (T, 3)
@@ -114,7 +115,7 @@ def _key(study: Study, recording: Recording) -> dict[str, Any]:
         "stop": recording.stop,
         "crop_size": study.settings.crop_size,
         "background": study.settings.background,
-        "fade_edge": study.settings.fade_edge,
+        "hide_others": study.settings.hide_others,
         "mirrored": _is_mirrored(study, recording),
     }
 
@@ -176,8 +177,8 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
                 raise VideoError(f"No frame of {recording.path} can be decoded. Copy the video again from its source.")
             background = _background(new / "samples.npy", study.settings.background) if sampled else None
             (new / "samples.npy").unlink()
-            if background is None and study.settings.fade_edge:
-                _fade_edge(new / "crops.npy")
+            if background is None and study.settings.hide_others:
+                _hide_others(new / "crops.npy")
             if background is not None:
                 np.save(new / "background.npy", background)
             done = slice(crops.count)
@@ -211,11 +212,12 @@ def _background(path: Path, wanted: Background) -> np.ndarray | None:
     return median_picture(samples) if wanted == "median" or is_still(samples) else None
 
 
-def _fade_edge(path: Path) -> None:
-    """Fade the crops' edge to the colour of the floor, so that nobody else is taken for the subject."""
+def _hide_others(path: Path) -> None:
+    """Leave the subject alone in the crops, so that nobody else is taken for it."""
     crops = np.load(path, mmap_mode="r+")
     colour = median_colour(crops)
+    threshold = find_threshold(crops, colour)
     for start in range(0, len(crops), _REPORT_EVERY):
         part = slice(start, start + _REPORT_EVERY)
-        crops[part] = fade_edge(crops[part], colour)
+        crops[part] = hide_others(crops[part], colour, threshold)
     crops.flush()

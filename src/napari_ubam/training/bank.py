@@ -50,6 +50,21 @@ def chances(subjects: Sequence[str], lengths: Sequence[int]) -> np.ndarray:
     return np.array([length / totals[s] for s, length in zip(subjects, lengths, strict=True)]) / len(totals)
 
 
+def looks_symmetric(footage: Sequence[Footage]) -> bool:
+    """Tell whether the subjects' left and right look alike to the camera, as they do from above.
+
+    Where each subject stands out from its background, on average over the recording, is compared with its mirror
+    image.
+    """
+    likeness = []
+    for f in footage:
+        frames = f.frames[:: max(1, len(f.frames) // 64)].astype(np.float32)
+        place = np.abs(frames - f.background).mean((0, 3))
+        if np.ptp(place) > 0:
+            likeness.append(np.corrcoef(place.ravel(), place[:, ::-1].ravel())[0, 1])
+    return bool(likeness) and bool(np.median(likeness) > 0.9)
+
+
 class FrameBank:
     """Draws frames so that every subject counts the same, however long its recordings are.
 
@@ -57,10 +72,12 @@ class FrameBank:
     ----------
     footage : list of Footage
         At least one.
+    mirrored : bool
+        Show the mirror image half of the time: what was seen on one side is then known on the other.
     """
 
-    def __init__(self, footage: list[Footage]) -> None:
-        self.footage = footage
+    def __init__(self, footage: list[Footage], mirrored: bool = False) -> None:
+        self.footage, self._mirrored = footage, mirrored
         self._chances = chances([f.subject for f in footage], [len(f.frames) for f in footage])
 
     def recordings(self, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -71,11 +88,12 @@ class FrameBank:
         """Draw two frames each of n recordings: ``one``, ``two``, ``background`` (n, S, S, 3) uint8."""
         chosen = self.recordings(rng, n)
         moments = [rng.integers(len(self.footage[r].frames), size=2) for r in chosen]
-        return {
+        pictures = {
             "one": self._stack(chosen, [m[0] for m in moments]),
             "two": self._stack(chosen, [m[1] for m in moments]),
             "background": self._backgrounds(chosen),
         }
+        return self._some_mirrored(rng, pictures)
 
     def moments(self, rng: np.random.Generator, n: int, each: int = 16, gap: float = 0.2) -> Batch:
         """Draw ``each`` moments of n // each recordings, and a neighbour in time of each.
@@ -106,12 +124,12 @@ class FrameBank:
             one.append(footage.frames[t])
             two.append(footage.frames[beside])
             apart.append(np.abs(t[:, None] - t) > max(1, gap * footage.fps))
-        return {
+        pictures = {
             "one": torch.from_numpy(np.stack(one)),
             "two": torch.from_numpy(np.stack(two)),
             "background": self._backgrounds(chosen),
-            "apart": torch.from_numpy(np.stack(apart)),
         }
+        return self._some_mirrored(rng, pictures) | {"apart": torch.from_numpy(np.stack(apart))}
 
     def clips(self, rng: np.random.Generator, n: int, length: int = 8) -> Batch:
         """Draw n clips of ``length`` frames with a random stride: ``clip`` (n, length, S, S, 3), ``background``."""
@@ -123,7 +141,15 @@ class FrameBank:
             start = int(rng.integers(0, max(1, total - stride * (length - 1))))
             at = np.minimum(start + stride * np.arange(length), total - 1)
             clips.append(self.footage[r].frames[at])
-        return {"clip": torch.from_numpy(np.stack(clips)), "background": self._backgrounds(chosen)}
+        pictures = {"clip": torch.from_numpy(np.stack(clips)), "background": self._backgrounds(chosen)}
+        return self._some_mirrored(rng, pictures)
+
+    def _some_mirrored(self, rng: np.random.Generator, pictures: Batch) -> Batch:
+        """Mirror half of the items (n, ..., S, S, 3), every picture of an item alike."""
+        if not self._mirrored:
+            return pictures
+        chosen = torch.from_numpy(rng.random(len(pictures["background"])) < 0.5)
+        return {name: torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), x.flip(-2), x) for name, x in pictures.items()}
 
     def _stack(self, chosen: np.ndarray, at: list[int]) -> torch.Tensor:
         return torch.from_numpy(np.stack([self.footage[r].frames[t] for r, t in zip(chosen, at, strict=True)]))

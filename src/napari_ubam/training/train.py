@@ -33,7 +33,7 @@ from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.bank import CodeBank, Footage, FrameBank
+from napari_ubam.training.bank import CodeBank, Footage, FrameBank, looks_symmetric
 from napari_ubam.training.fit import Stage, fit
 from napari_ubam.training.log import Log
 from napari_ubam.training.modules import (
@@ -123,7 +123,8 @@ class _Run:
     ) -> None:
         self.folder, self.settings, self.device, self.footage, self.report = folder, settings, device, footage, report
         self.steps = STEPS[settings.preset]
-        self.bank = FrameBank(footage)
+        self.mirrored = settings.mirrored == "yes" or (settings.mirrored == "auto" and looks_symmetric(footage))
+        self.bank = FrameBank(footage, self.mirrored)
 
     def posture(self) -> None:
         k, bank = self.settings.n_landmarks, self.bank
@@ -200,6 +201,7 @@ class _Run:
             "steps": steps,
             "seconds": round(time.monotonic() - start, 1),
             "device": str(self.device),
+            "mirrored": self.mirrored,
             "version": __version__,
             "settings": self.settings.model_dump(),
         }
