@@ -1,3 +1,4 @@
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_ubam.training.modules import (
     BehaviourModule,
     ContrastiveModule,
     LandmarkModule,
+    LandmarkWeights,
     Module,
     OrderModule,
     VaeModule,
@@ -72,6 +74,22 @@ def test_everything_that_is_trained_gets_a_gradient(footage: list[Footage]) -> N
         module.loss(batch_for(name, footage)).backward()
         without = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
         assert without == [], name
+
+
+@pytest.mark.parametrize("part", [field.name for field in fields(LandmarkWeights)])
+def test_each_part_of_the_landmarks_loss_can_be_left_out(part: str, footage: list[Footage]) -> None:
+    torch.manual_seed(0)
+    posture, generator, batch = LandmarkEncoder(4, N_CHANNELS), WarpGenerator(4), batch_for("landmarks", footage)
+    whole = LandmarkWeights()
+    weights = [whole, replace(whole, **{part: 0.0}), replace(whole, **{part: 2 * getattr(whole, part)})]
+    losses = []
+    for w in weights:
+        torch.manual_seed(1)  # the same augmentation
+        module = LandmarkModule(posture, generator, w)
+        module.progress = 0.5
+        losses.append(module.loss(batch).item())
+    assert losses[0] > losses[1]
+    assert losses[2] - losses[1] == pytest.approx(2 * (losses[0] - losses[1]), rel=1e-2)
 
 
 def test_the_posture_stays_as_it_is_while_the_vae_is_trained(footage: list[Footage]) -> None:

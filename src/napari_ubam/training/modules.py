@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import lightning
 import torch
 from torch.nn import functional
@@ -55,6 +57,31 @@ class Module(lightning.LightningModule):
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class LandmarkWeights:
+    """How much each part of the objective ``landmarks`` counts; 0 leaves it out.
+
+    Attributes
+    ----------
+    there, back : float
+        Drawing the second frame from the first, and the first from the second.
+    equivariance : float
+        Landmarks move with the picture.
+    separation, coverage, concentration : float
+        Landmarks keep apart, cover the subject, and are each in one place.
+    subject : float
+        How much more than any other pixel one of the subject counts in a drawing.
+    """
+
+    there: float = 0.5
+    back: float = 0.5
+    equivariance: float = 1.0
+    separation: float = 0.02
+    coverage: float = 1.0
+    concentration: float = 0.2
+    subject: float = 4.0
+
+
 class LandmarkModule(Module):
     """Objective ``landmarks``: posture and the generator ``warp``, trained together.
 
@@ -62,9 +89,11 @@ class LandmarkModule(Module):
     picture when it is deformed; they keep apart, cover the subject, and are each in one place.
     """
 
-    def __init__(self, posture: LandmarkEncoder, generator: WarpGenerator) -> None:
+    def __init__(
+        self, posture: LandmarkEncoder, generator: WarpGenerator, weights: LandmarkWeights | None = None
+    ) -> None:
         super().__init__()
-        self.posture, self.generator = posture, generator
+        self.posture, self.generator, self.weights = posture, generator, weights or LandmarkWeights()
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Return the weighted sum of redrawing, equivariance, separation and coverage."""
@@ -83,8 +112,9 @@ class LandmarkModule(Module):
         one, two, background = (shrink(x, side // 2) for x in (one, two, background))
         window = centre_window(side // 2, one.device)
         subjects = [((x - background).abs().mean(1, keepdim=True) > FOREGROUND) * window for x in (one, two)]
-        there = self._redrawing(one, two, background, now, wanted, (1 + 4 * subjects[1]) * window)
-        back = self._redrawing(two, one, background, wanted, now, (1 + 4 * subjects[0]) * window)
+        weights = self.weights
+        there = self._redrawing(one, two, background, now, wanted, (1 + weights.subject * subjects[1]) * window)
+        back = self._redrawing(two, one, background, wanted, now, (1 + weights.subject * subjects[0]) * window)
         equivariance = (deformed_back(deformed, grid) - wanted).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
@@ -92,8 +122,9 @@ class LandmarkModule(Module):
         # a landmark that is in two places at once is moved by what happens at either
         concentration = min(1.0, self.progress / 0.4) * spread(heatmaps, points).mean()
         return (
-            0.5 * (there + back) + sure * equivariance + 0.02 * separation
-            + (1 - 0.7 * self.progress) * coverage + 0.2 * concentration
+            weights.there * there + weights.back * back + weights.equivariance * sure * equivariance
+            + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
+            + weights.concentration * concentration
         )  # fmt: skip
 
     def _redrawing(
