@@ -275,8 +275,8 @@ def magnify(
             i = wanted[start : start + SHOT]
             shot = Shot(
                 crops.frame[i], list(islice(pictures, len(i))), np.asarray(crops.frames[i]),
-                crops.squares[i], crops.mirrored, background, embedding.posture[i], reference.reference[i],
-                reference.score[i],
+                crops.squares[i], crops.mirrored, background, crops.background is not None, embedding.posture[i],
+                reference.reference[i], reference.score[i],
             )  # fmt: skip
             yield from magnify_shot(shot, generator, reference.spread, settings.factor, device)
     report(Progress(stage, len(wanted), len(wanted)))

@@ -32,6 +32,7 @@ def shot(square: tuple[float, float, float] = SQUARE, deviation: float = 0.3) ->
         squares=np.tile(np.array(square, np.float32), (N, 1)),
         mirrored=False,
         background=rng.integers(0, 256, (40, 40, 3), dtype=np.uint8),
+        still=True,
         posture=posture,
         reference=reference,
         score=np.ones(N, np.float32),
@@ -166,6 +167,21 @@ def test_heatmap_does_not_depend_on_the_factor_and_is_in_units_of_the_spread(war
     one = magnify_shot(shot(), warp, SPREAD, 1.0, CPU)[0].heatmap
     np.testing.assert_allclose(magnify_shot(shot(), warp, SPREAD, 4.0, CPU)[0].heatmap, one)
     np.testing.assert_allclose(magnify_shot(shot(), warp, 2 * SPREAD, 1.0, CPU)[0].heatmap, one / 2, atol=1e-5)
+
+
+def test_on_a_floor_that_moves_with_the_region_only_the_subject_is_hot(warp: WarpGenerator):
+    floor = np.full((SIZE, SIZE, 3), 40, np.uint8)
+    crops = np.repeat(floor[None], N, axis=0)
+    crops[:, 8:24, 8:24] = 200  # the middle of the square
+    moving = replace(shot(), crops=crops, background=floor, still=False)
+    hot = magnify_shot(moving, warp, SPREAD, 2.5, CPU)[0].heatmap
+    everywhere = magnify_shot(replace(moving, still=True), warp, SPREAD, 2.5, CPU)[0].heatmap
+    x, y, side = (int(v) for v in SQUARE)
+    inside = slice(y + side // 2 - 7, y + side // 2 + 7), slice(x + side // 2 - 7, x + side // 2 + 7)
+    np.testing.assert_allclose(hot[inside], everywhere[inside], atol=1e-5)
+    corner = slice(y + 3, y + 7), slice(x + 3, x + 7)
+    assert everywhere[corner].max() > 0
+    assert hot[corner].max() == 0
 
 
 def test_vae_heatmap_peaks_at_the_frames_deviation(vae: VaeGenerator):

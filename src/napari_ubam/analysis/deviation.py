@@ -22,6 +22,7 @@ from napari_ubam.analysis.reference import (
 from napari_ubam.settings import DeviateSettings
 
 SMALLEST = 0.1  # times the reference subjects' mean size: nobody is enlarged from less
+NORMAL = 95.0  # percentile of the reference subjects' deviations up to which a part's deviation is normal
 FAR = 99.0  # percentile of the reference subjects' matching distances beyond which a reference is not good
 
 
@@ -95,7 +96,7 @@ def measure_deviation(
     deviations : dict of str to Deviation
         By the recording's name.
     spread : ndarray, shape (K,) for landmarks or (d,)
-        Root mean square deviation of the reference subjects, per landmark (or entry), in units of the code.
+        How far reference subjects deviate, per landmark (or entry): the 95th percentile, in units of the code.
     """
     sure = {name: m.trusted if m.trusted.any() else np.ones(len(m.trusted), bool) for name, m in movements.items()}
     own = {name: Alignment.of(m.posture[sure[name]], points) for name, m in movements.items()}
@@ -153,7 +154,8 @@ def _calibrate(
         found = np.sqrt(np.mean(np.concatenate([squares[n] for n in names]), 0))
         return np.maximum(found, 1e-3 * found.max() + 1e-9)
 
-    spread = spread_of(references)
+    spread = np.percentile(np.concatenate([lengths[n][0][sure[n]] for n in references]), NORMAL, axis=0)
+    spread = np.maximum(spread, 1e-3 * spread.max() + 1e-9)
     units = {s: _steady(spread_of([n for n in references if movements[n].subject != s])) for s in subjects}
     scores: dict[str, np.ndarray] = {}
     for name, length in lengths.items():

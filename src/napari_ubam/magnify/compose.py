@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
-NORMAL = 1.0  # of a heatmap: as far as reference subjects differ; shown dark
-BRIGHTEST = 6.0  # of a heatmap: shown brightest
+NORMAL = 1.0  # of a heatmap: no further than reference subjects deviate; shown dark
+BRIGHTEST = 3.5  # of a heatmap: shown brightest
 COLORMAP = "hot"  # in napari
 FRAME_SHARE, HEAT_SHARE = 0.7, 0.8  # opacities where the heatmap is added to its frame, so that neither is lost
 

@@ -15,6 +15,7 @@ import torch
 from napari_ubam.magnify.region import Region, warp_region
 from napari_ubam.models.inputs import as_pictures
 from napari_ubam.models.landmarks import pixel_grid
+from napari_ubam.models.objectives import FOREGROUND
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import GRID, WarpGenerator
 
@@ -33,7 +34,8 @@ class MagnifiedFrame:
     image : ndarray of uint8, shape (Y, X, 3)
         The frame with the deviation multiplied by the factor.
     heatmap : ndarray of float32, shape (Y, X)
-        How far each pixel's part deviates, 1 being as far as the reference subjects do (root mean square).
+        How far each pixel's part deviates; 1 is the 95th percentile of the reference subjects, each measured by the
+        others.
     vectors : ndarray of float32, shape (n, 2, 2)
         The deviation's direction, whatever the factor: arrows from where a part would be in the reference posture to
         where it is, start and direction as y and x [px]. None (n = 0) from a generator without a flow.
@@ -62,7 +64,10 @@ class Shot:
     mirrored : bool
         Whether crops and background are mirror images.
     background : ndarray of uint8, shape (n, n, 3)
-        The region's own background at the video's resolution, or at the crops'.
+        The region's own background at the video's resolution, or the floor's colour at the crops'.
+    still : bool
+        Whether it is the background indeed: then the generator has learned what moves in front of it. On plain floor
+        that moves with the region, any part may be said to move.
     posture, reference : ndarray, shape (B, d)
         What is shown, and its reference.
     score : ndarray, shape (B,)
@@ -75,6 +80,7 @@ class Shot:
     squares: np.ndarray
     mirrored: bool
     background: np.ndarray
+    still: bool
     posture: np.ndarray
     reference: np.ndarray
     score: np.ndarray
@@ -97,7 +103,7 @@ def magnify_shot(
     generator : WarpGenerator or VaeGenerator
         A trained generator on ``device``.
     spread : ndarray, shape (K,)
-        Root mean square deviation of each landmark over reference subjects.
+        How far each landmark deviates in reference subjects (95th percentile).
     factor : float
         0 shows the reference posture, 1 the recording itself.
     device : torch.device
@@ -137,6 +143,9 @@ def _warp(
         image = warp_region(picture, region, flow[i], uncovered[i], fill[i], shot.background)
         arrows = deviation_arrows(back_flow[i], region)
         heatmap = _heatmap(heat[i], region, picture.shape[:2])
+        if not shot.still:
+            seen = subject_presence(shot.crops[i], shot.background)
+            heatmap[region.rows, region.columns] *= region.spread(seen, smooth=False)
         frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, arrows))
     return frames
 
@@ -182,6 +191,14 @@ def deviation_arrows(flow: np.ndarray, region: Region) -> np.ndarray:
     seen = np.linalg.norm(direction, axis=1) > SHORTEST_ARROW
     arrows = np.stack([region.to_frame(start[seen]), region.vectors_to_frame(direction[seen])], 1)
     return arrows[..., ::-1].astype(np.float32)
+
+
+def subject_presence(crop: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """Tell where a crop shows the subject, and a little around it, not the floor: (S, S) float32 in [0, 1]."""
+    size = len(crop)
+    contrast = np.abs(crop - cv2.resize(floor, (size, size)).astype(np.float32)).mean(-1) / 127.5
+    wider = cv2.dilate(contrast, np.ones((3, 3), np.uint8))
+    return cv2.GaussianBlur(np.clip(wider / FOREGROUND, 0, 1) ** 2, (0, 0), size / 128)
 
 
 def splat(values: np.ndarray, flow: np.ndarray) -> np.ndarray:

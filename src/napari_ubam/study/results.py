@@ -37,7 +37,7 @@ class Reference:
     frame : ndarray of int64, shape (T,)
         Absolute frame numbers.
     spread : ndarray of float32, shape (K,)
-        Root mean square deviation over reference subjects, per landmark (or entry of the code).
+        How far reference subjects deviate, per landmark or entry of the code (95th percentile).
     embedding : str
         `fingerprint` of the postures that these are the reference of.
     """

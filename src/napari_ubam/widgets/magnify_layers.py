@@ -34,7 +34,7 @@ class Magnification:
     image : ndarray of uint8, shape (n, Y, X, 3)
         The magnified frames.
     deviation : ndarray of float16, shape (n, Y, X)
-        The heatmap; 1 is as far as reference subjects differ.
+        The heatmap; 1 is the 95th percentile of reference subjects.
     vectors : ndarray of float32, shape (m, 2, 3)
         The arrows: starts and directions as (frame, y, x), frames as in the file.
     """
