@@ -59,6 +59,15 @@ def test_settings_cannot_change_by_accident() -> None:
         TrainSettings().seed = 1  # type: ignore[misc]
 
 
+def test_the_papers_network_is_for_the_objectives_that_learn_a_vector() -> None:
+    for objective in ("contrastive", "order"):
+        assert TrainSettings(objective=objective, encoder="caffenet").encoder == "caffenet"
+    for given in ({}, {"objective": "landmarks"}):
+        with pytest.raises(ValidationError, match="needs the objective 'order' or 'contrastive'") as caught:
+            TrainSettings(encoder="caffenet", **given)
+        assert caught.value.errors()[0]["loc"] == ("encoder",)
+
+
 @pytest.mark.parametrize("objective", ["contrastive", "order"])
 def test_the_warp_generator_needs_landmarks(objective: Any) -> None:
     settings = TrainSettings(objective=objective, generator="warp")

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 Background = Literal["auto", "median", "none"]
 Objective = Literal["landmarks", "contrastive", "order"]
+EncoderKind = Literal["small", "caffenet"]
 GeneratorKind = Literal["warp", "vae"]
 Preset = Literal["quick", "standard", "thorough"]
 Mirrored = Literal["auto", "yes", "no"]
@@ -79,6 +81,11 @@ class TrainSettings(Settings):
         "one frame from another. 'contrastive': neighbouring frames attract, other frames of the same recording repel. "
         "'order': the paper's, a clip against its shuffled copy.",
     )  # fmt: skip
+    encoder: EncoderKind = Field(
+        "small", title="Encoder",
+        description="The network that the objectives 'order' and 'contrastive' train. 'caffenet' is the paper's own, "
+        "with its optimiser, to compare with: a GPU is needed, and a crop size near its 227 px.",
+    )  # fmt: skip
     generator: GeneratorKind = Field(
         "warp", title="Generator",
         description="How a posture is drawn. 'warp' moves the pixels of the original frame and keeps its sharpness; "
@@ -102,6 +109,13 @@ class TrainSettings(Settings):
         if isinstance(values, dict) and values.get("objective", "landmarks") != "landmarks":
             return values | {"generator": "vae"}
         return values
+
+    @field_validator("encoder")
+    @classmethod
+    def _landmarks_have_their_own_encoder(cls, value: EncoderKind, info: ValidationInfo) -> EncoderKind:
+        if value != "small" and info.data.get("objective") == "landmarks":
+            raise PydanticCustomError("encoder", "'caffenet' needs the objective 'order' or 'contrastive'")
+        return value
 
     @property
     def trained_together(self) -> bool:

@@ -15,6 +15,7 @@ CPU = torch.device("cpu")
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "LandmarkEncoder": {"n_landmarks": 4, "c_in": N_CHANNELS},
     "ConvEncoder": {"dimension": 8, "c_in": N_CHANNELS},
+    "CaffeNet": {"dimension": 8},
     "BehaviourEncoder": {"posture_dimension": 8},
     "WarpGenerator": {"n_landmarks": 4},
     "VaeGenerator": {"posture_dimension": 8},

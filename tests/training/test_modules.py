@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.caffenet import CaffeNet
 from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.inputs import N_CHANNELS
 from napari_ubam.models.landmarks import LandmarkEncoder
@@ -31,6 +32,8 @@ MODULES: dict[str, Any] = {
     "landmarks": lambda: LandmarkModule(LandmarkEncoder(4, N_CHANNELS), WarpGenerator(4)),
     "contrastive": lambda: ContrastiveModule(conv()),
     "order": lambda: OrderModule(conv()),
+    "contrastive by the paper's network": lambda: ContrastiveModule(CaffeNet(256)),
+    "order by the paper's network": lambda: OrderModule(CaffeNet(256)),
     "vae": lambda: VaeModule(conv(), VaeGenerator(8)),
     "behaviour": lambda: BehaviourModule(BehaviourEncoder(3)),
 }
@@ -38,11 +41,12 @@ MODULES: dict[str, Any] = {
 
 def batch_for(name: str, footage: list[Footage]) -> Batch:
     rng, bank = np.random.default_rng(0), FrameBank(footage)
-    match name:
+    n = 1 if "paper" in name else 2  # its pictures are large
+    match name.split()[0]:
         case "contrastive":
-            return bank.moments(rng, 16)
+            return bank.moments(rng, 8 * n)
         case "order":
-            return bank.clips(rng, 4)
+            return bank.clips(rng, 2 * n)
         case "behaviour":
             codes = [np.cumsum(np.random.default_rng(i).normal(size=(60, 3)), 0) for i in range(3)]
             return CodeBank(codes, [30.0] * 3, ["a", "b", "c"]).clips(rng, 64)
@@ -106,6 +110,20 @@ def test_landmarks_can_be_trained_at_every_crop_size(side: int) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (4, side, side, 3), dtype=np.uint8)
     batch = FrameBank([Footage("a", frames, frames[0], 30.0)]).pairs(np.random.default_rng(0), 2)
     assert torch.isfinite(MODULES["landmarks"]().loss(batch))
+
+
+def test_the_papers_network_is_trained_as_in_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = MODULES["order by the paper's network"]()
+    optimiser = module.configure_optimizers()
+    assert isinstance(optimiser, torch.optim.SGD)
+    (group,) = optimiser.param_groups
+    assert (group["momentum"], group["weight_decay"]) == (0.9, 5e-4)
+    assert module.head.lstm.hidden_size == 1024
+    rates = []
+    for step in (0, 24_999, 25_000, 50_000):
+        monkeypatch.setattr(OrderModule, "global_step", step)
+        rates.append(module.rate())
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001])
 
 
 def test_the_learning_rate_rises_shortly_and_falls_to_nothing() -> None:

@@ -20,7 +20,7 @@ from napari_ubam.errors import DeviceError, ModelError, UbamError
 from napari_ubam.models.encode import encode_behaviours, encode_postures
 from napari_ubam.models.store import load_model
 from napari_ubam.progress import Cancelled, Progress
-from napari_ubam.training import train
+from napari_ubam.training import recipes, train
 from napari_ubam.training.bank import Footage
 from napari_ubam.training.train import can_resume
 
@@ -73,6 +73,24 @@ def test_every_objective_and_generator_gives_models_that_can_be_used(
     assert clips.shape == (20, behaviour.dimension)
     assert np.isfinite(codes).all()
     assert np.isfinite(clips).all()
+    assert codes.std(0).max() > 0
+
+
+@pytest.mark.parametrize("objective", ["order", pytest.param("contrastive", marks=pytest.mark.slow)])
+def test_the_papers_network_gives_models_that_can_be_used(
+    objective: str, train_in: Train, footage: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recipes.CAFFENET, "dimension", 16)
+    monkeypatch.setattr(recipes, "PAPER_CLIPS", 2)
+    monkeypatch.setattr(train, "STEPS", {"quick": train.Steps(posture=2, generator=2, behaviour=2)})
+    told = train_in(tmp_path, objective=objective, encoder="caffenet")
+    assert names(tmp_path) == COMPLETE
+    assert all(np.isfinite(p.loss) for p in told if p.loss is not None)
+    assert json.loads((tmp_path / "posture" / "config.json").read_text())["kind"] == "CaffeNet"
+    cpu = torch.device("cpu")
+    codes = encode_postures(load_model(tmp_path / "posture", cpu), footage[0].frames[:8], footage[0].background, cpu)
+    assert codes.shape == (8, 16)
+    assert np.isfinite(codes).all()
     assert codes.std(0).max() > 0
 
 

@@ -40,14 +40,22 @@ class OrderHead(nn.Module):
     """Is this clip in its true order? (B, L, dimension) -> logits (B,).
 
     An LSTM over the postures, as in the paper (Methods, "Posture representation").
+
+    Parameters
+    ----------
+    dimension, hidden : int
+        Length of a posture, and of the LSTM's state.
+    normalised : bool
+        See the postures with length 1.
     """
 
-    def __init__(self, dimension: int, hidden: int = 128) -> None:
+    def __init__(self, dimension: int, hidden: int = 128, normalised: bool = True) -> None:
         super().__init__()
+        self.normalised = normalised
         self.lstm = nn.LSTM(dimension, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 1)
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Return one logit a clip, above 0 for "true order"."""
-        _, (last, _) = self.lstm(functional.normalize(codes, dim=-1))
+        _, (last, _) = self.lstm(functional.normalize(codes, dim=-1) if self.normalised else codes)
         return self.head(last[-1])[:, 0]

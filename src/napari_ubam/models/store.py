@@ -17,13 +17,14 @@ from torch import nn
 from napari_ubam.errors import ModelError
 from napari_ubam.files import atomic_path, write_text
 from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.caffenet import CaffeNet
 from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
 
 KINDS: dict[str, type[nn.Module]] = {
-    cls.__name__: cls for cls in (LandmarkEncoder, ConvEncoder, BehaviourEncoder, WarpGenerator, VaeGenerator)
+    cls.__name__: cls for cls in (LandmarkEncoder, ConvEncoder, CaffeNet, BehaviourEncoder, WarpGenerator, VaeGenerator)
 }
 
 

@@ -77,7 +77,7 @@ class FrameBank:
     """
 
     def __init__(self, footage: list[Footage], mirrored: bool = False) -> None:
-        self.footage, self._mirrored = footage, mirrored
+        self.footage, self.mirrored = footage, mirrored
         self._chances = chances([f.subject for f in footage], [len(f.frames) for f in footage])
 
     def recordings(self, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -146,7 +146,7 @@ class FrameBank:
 
     def _some_mirrored(self, rng: np.random.Generator, pictures: Batch) -> Batch:
         """Mirror half of the items (n, ..., S, S, 3), every picture of an item alike."""
-        if not self._mirrored:
+        if not self.mirrored:
             return pictures
         chosen = torch.from_numpy(rng.random(len(pictures["background"])) < 0.5)
         return {name: torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), x.flip(-2), x) for name, x in pictures.items()}

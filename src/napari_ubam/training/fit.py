@@ -128,7 +128,7 @@ def _run(
             devices=[device.index or 0] if device.type == "cuda" else 1,
             max_steps=stage.steps,
             max_epochs=-1,
-            gradient_clip_val=1.0,
+            gradient_clip_val=module.clip,
             callbacks=[watch],
             plugins=LightningEnvironment(),  # one process, also within a job of a cluster
             logger=False,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import lightning
 import torch
 from torch.nn import functional
 
 from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.caffenet import CaffeNet
 from napari_ubam.models.deform import deform, deformed_back, random_colours, random_deformation
 from napari_ubam.models.encoder import ConvEncoder, OrderHead
 from napari_ubam.models.inputs import network_input, to_unit
@@ -34,6 +36,7 @@ class Module(lightning.LightningModule):
     """Base of all: one optimiser whose learning rate follows how much of the training is done."""
 
     learning_rate = 1e-3
+    clip: float | None = 1.0  # of the gradient's norm
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,12 +143,32 @@ class LandmarkModule(Module):
         return pyramid_loss(apply_warp(warp, one, background), two, weight)
 
 
-class ContrastiveModule(Module):
-    """Objective ``contrastive``: neighbours in time attract, other frames of the same recording repel."""
+class VectorModule(Module):
+    """Base of the objectives that learn posture as a plain vector, the paper's own network as in the paper.
 
-    def __init__(self, posture: ConvEncoder) -> None:
+    That is by stochastic gradient descent with a learning rate of 0.01 that goes down to a tenth every 25,000 steps, a
+    momentum of 0.9 and a weight decay of 5e-4.
+    """
+
+    def __init__(self, posture: ConvEncoder | CaffeNet) -> None:
         super().__init__()
-        self.posture = posture
+        self.posture, self.as_paper = posture, isinstance(posture, CaffeNet)
+        if self.as_paper:
+            self.clip = None
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return AdamW over all that is trained, for the paper's network its own optimiser."""
+        if self.as_paper:
+            return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+        return super().configure_optimizers()
+
+    def rate(self) -> float:
+        """Return the learning rate of this step."""
+        return 0.01 * 0.1 ** (self.global_step // 25_000) if self.as_paper else super().rate()
+
+
+class ContrastiveModule(VectorModule):
+    """Objective ``contrastive``: neighbours in time attract, other frames of the same recording repel."""
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Return the contrast of two augmented views within each recording."""
@@ -169,14 +192,15 @@ class ContrastiveModule(Module):
         return self.posture(network_input(pictures + 0.02 * torch.randn_like(pictures), background))
 
 
-class OrderModule(Module):
+class OrderModule(VectorModule):
     """Objective ``order``, the paper's: is a clip in its true order, or shuffled?"""
 
     learning_rate = 5e-4
 
-    def __init__(self, posture: ConvEncoder) -> None:
-        super().__init__()
-        self.posture, self.head = posture, OrderHead(posture.dimension)
+    def __init__(self, posture: ConvEncoder | CaffeNet) -> None:
+        super().__init__(posture)
+        paper: dict[str, Any] = {"hidden": 1024, "normalised": False}
+        self.head = OrderHead(posture.dimension, **(paper if self.as_paper else {}))
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Return the cross-entropy of telling clips from their shuffled copies."""
@@ -196,7 +220,7 @@ class OrderModule(Module):
 class VaeModule(Module):
     """Generator ``vae``: draw one frame from another's appearance and its own posture (which stays as it is)."""
 
-    def __init__(self, posture: LandmarkEncoder | ConvEncoder, generator: VaeGenerator) -> None:
+    def __init__(self, posture: LandmarkEncoder | ConvEncoder | CaffeNet, generator: VaeGenerator) -> None:
         super().__init__()
         self.posture, self.generator = posture.requires_grad_(False), generator
 

@@ -11,10 +11,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,31 +23,20 @@ from napari_ubam.files import clear_errors, write_text
 from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_postures
-from napari_ubam.models.encoder import ConvEncoder
-from napari_ubam.models.inputs import N_CHANNELS
-from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.store import load_model, save_model
 from napari_ubam.models.vae import VaeGenerator
-from napari_ubam.models.warp import WarpGenerator
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.bank import CodeBank, Footage, FrameBank, looks_symmetric
+from napari_ubam.training.bank import CodeBank, Footage
 from napari_ubam.training.fit import Stage, fit
 from napari_ubam.training.log import Log
-from napari_ubam.training.modules import (
-    BehaviourModule,
-    ContrastiveModule,
-    LandmarkModule,
-    Module,
-    OrderModule,
-    VaeModule,
-)
+from napari_ubam.training.modules import BehaviourModule, VaeModule
+from napari_ubam.training.recipes import Recipe, frame_bank, posture_recipe
 
 PARTS = ("posture", "behaviour", "generator")
 LOG, SETTINGS = "training.csv", "settings.json"
 KEPT = (*PARTS, LOG, SETTINGS)  # what a complete training leaves; the settings last, as they tell that it is complete
 UNFINISHED, FINISHED, EARLIER = "unfinished", "finished", "earlier"
-CODE_DIMENSION = 32  # of the posture code where it is not landmarks
 
 
 @dataclass(frozen=True)
@@ -123,29 +110,10 @@ class _Run:
     ) -> None:
         self.folder, self.settings, self.device, self.footage, self.report = folder, settings, device, footage, report
         self.steps = STEPS[settings.preset]
-        self.mirrored = settings.mirrored == "yes" or (settings.mirrored == "auto" and looks_symmetric(footage))
-        self.bank = FrameBank(footage, self.mirrored)
+        self.bank = frame_bank(footage, settings)
 
     def posture(self) -> None:
-        k, bank = self.settings.n_landmarks, self.bank
-        code: dict[str, Any] = {"dimension": CODE_DIMENSION, "c_in": N_CHANNELS}
-        match self.settings.objective:
-            case "landmarks":
-                arguments: dict[str, Any] = {"n_landmarks": k, "c_in": N_CHANNELS}
-                warp: dict[str, Any] = {"n_landmarks": k}
-                together = self.settings.trained_together
-                stage = Stage("posture and generator" if together else "posture", bank.pairs, 16, self.steps.posture)
-                self._stage(
-                    stage,
-                    lambda: LandmarkModule(LandmarkEncoder(**arguments), WarpGenerator(**warp)),
-                    {"posture": arguments} | ({"generator": warp} if together else {}),
-                )
-            case "contrastive":
-                stage = Stage("posture", bank.moments, 64, self.steps.posture)
-                self._stage(stage, lambda: ContrastiveModule(ConvEncoder(**code)), {"posture": code})
-            case "order":
-                stage = Stage("posture", bank.clips, 8, self.steps.posture)
-                self._stage(stage, lambda: OrderModule(ConvEncoder(**code)), {"posture": code})
+        self._stage(posture_recipe(self.settings, self.bank, self.steps.posture))
         if not self._done("generator"):
             self._vae()
 
@@ -159,7 +127,8 @@ class _Run:
             _standardise(generator, codes)
             return VaeModule(posture, generator)
 
-        self._stage(Stage("generator", self.bank.pairs, 16, self.steps.generator), vae, {"generator": arguments})
+        stage = Stage("generator", self.bank.pairs, 16, self.steps.generator)
+        self._stage(Recipe(stage, vae, {"generator": arguments}))
 
     def behaviour(self) -> None:
         if self._done("behaviour"):
@@ -174,7 +143,7 @@ class _Run:
 
         bank = CodeBank(codes, [f.fps for f in self.footage], [f.subject for f in self.footage])
         stage = Stage("behaviour", bank.clips, 128, self.steps.behaviour)
-        self._stage(stage, behaviour, {"behaviour": arguments})
+        self._stage(Recipe(stage, behaviour, {"behaviour": arguments}))
 
     def _codes(self) -> list[np.ndarray]:
         posture = load_model(self.folder / "posture", self.device)
@@ -183,12 +152,13 @@ class _Run:
     def _done(self, part: str) -> bool:
         return (self.folder / part / "config.json").exists()
 
-    def _stage(self, stage: Stage, make: Callable[[], Module], parts: dict[str, dict[str, Any]]) -> None:
+    def _stage(self, recipe: Recipe) -> None:
         """Train one stage and save its models."""
+        stage, parts = recipe.stage, recipe.parts
         if all(self._done(part) for part in parts):
             return
         torch.manual_seed(self.settings.seed)
-        module = make()
+        module = recipe.make()
         share = stage.steps / self._all_steps()
         seconds = self.settings.minutes * 60 * share if self.settings.minutes else None
         checkpoint = self.folder / f"{next(iter(parts))}.ckpt"
@@ -201,7 +171,7 @@ class _Run:
             "steps": steps,
             "seconds": round(time.monotonic() - start, 1),
             "device": str(self.device),
-            "mirrored": self.mirrored,
+            "mirrored": self.bank.mirrored,
             "version": __version__,
             "settings": self.settings.model_dump(),
         }
