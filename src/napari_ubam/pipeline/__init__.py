@@ -1,0 +1,12 @@
+"""The steps in order, each a function of a study.
+
+Every step takes its settings object and a ``report`` callback, writes its files atomically, and returns
+the recordings that it had to leave out.
+"""
+
+from napari_ubam.pipeline.learning import embed, init, train
+from napari_ubam.pipeline.magnifying import magnify, save_magnified
+from napari_ubam.pipeline.measuring import compare, deviate
+from napari_ubam.pipeline.reporting import make_report
+
+__all__ = ["compare", "deviate", "embed", "init", "magnify", "make_report", "save_magnified", "train"]

@@ -1,0 +1,141 @@
+"""Magnify a recording's deviation, and write it as a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from napari_ubam.errors import StudyError
+from napari_ubam.files import atomic_path
+from napari_ubam.magnify.magnifier import MagnifiedFrame, Shot, magnify_shot
+from napari_ubam.models.device import pick_device
+from napari_ubam.models.inputs import background_of
+from napari_ubam.models.store import load_model
+from napari_ubam.pipeline.reading import ASSUMED_FPS, read_embedded
+from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.settings import MagnifySettings
+from napari_ubam.study import Study, fingerprint, load_crops, read_reference
+from napari_ubam.video import open_frames, write_video
+
+SHOT = 16  # frames that are magnified together
+
+
+def magnify(
+    study: Study, name: str, settings: MagnifySettings | None = None, *, frames: range | None = None,
+    report: Report = silent,
+) -> Iterator[MagnifiedFrame]:  # fmt: skip
+    """Magnify a recording's deviation, frame by frame.
+
+    Parameters
+    ----------
+    study : Study
+        A measured study.
+    name : str
+        The recording.
+    settings : MagnifySettings, optional
+        How far, and where to compute.
+    frames : range, optional
+        Which frames of the file, a step of 1; default: all of the recording's.
+    report : callable, optional
+        Told of the progress.
+
+    Yields
+    ------
+    MagnifiedFrame
+        In frame order.
+
+    Raises
+    ------
+    StudyError, VideoError, ModelError
+        If the recording cannot be read, or was not measured yet.
+    """
+    settings = settings or MagnifySettings()
+    device = pick_device(settings.device)
+    recording = study.recording(name)
+    reference = read_reference(study, name)
+    generator = load_model(study.models_folder / "generator", device)
+    embedding, crops = read_embedded(study, recording, report)
+    if reference.embedding != fingerprint(embedding.posture):
+        raise StudyError(
+            f"The results of {name} are older than its embedding. Run again: napari-ubam deviate {study.folder}"
+        )
+    wanted = np.arange(len(crops.frame))
+    if frames is not None:
+        wanted = wanted[(crops.frame >= frames.start) & (crops.frame < frames.stop)]
+    if not len(wanted):
+        raise StudyError(f"{name} has no frame in the range that was asked for; it has {_range_of(crops.frame)}.")
+    background = crops.background if crops.background is not None else background_of(crops)
+    first, last = int(crops.frame[wanted[0]]), int(crops.frame[wanted[-1]])
+    stage = f"magnifying {name}"
+    with open_frames(recording.path) as source:
+        pictures = source.iterate(first, last + 1)
+        for start in range(0, len(wanted), SHOT):
+            report(Progress(stage, start, len(wanted)))
+            i = wanted[start : start + SHOT]
+            shot = Shot(
+                crops.frame[i], list(islice(pictures, len(i))), np.asarray(crops.frames[i]),
+                crops.squares[i], crops.mirrored, background, crops.background is not None, embedding.posture[i],
+                reference.reference[i], reference.score[i],
+            )  # fmt: skip
+            yield from magnify_shot(shot, generator, reference.spread, settings.factor, device)
+    report(Progress(stage, len(wanted), len(wanted)))
+
+
+def save_magnified(
+    study: Study, name: str, out: str | Path, settings: MagnifySettings | None = None, *,
+    heatmap: str | Path | None = None, frames: range | None = None, report: Report = silent,
+) -> int:  # fmt: skip
+    """Write a recording with its deviation magnified as a video, and the heatmap as a Zarr array.
+
+    Parameters
+    ----------
+    study, name, settings, frames, report
+        As in `magnify`.
+    out : str or Path
+        A name that ends in .mkv (FFV1, lossless) or .mp4 (H.264).
+    heatmap : str or Path, optional
+        A name that ends in .zarr: an array (T, Y, X) float32.
+
+    Returns
+    -------
+    int
+        How many frames were written.
+
+    Raises
+    ------
+    StudyError, VideoError, ModelError
+        If the recording cannot be magnified, or a file cannot be written; nothing is left half-written.
+    """
+    out, recording = Path(out), study.recording(name)
+    for other in study.recordings:
+        if out.resolve() == other.path.resolve():
+            raise StudyError(f"{out} is the recording {other.name} itself. Choose another name to write to.")
+    if heatmap is not None and Path(heatmap).suffix.lower() != ".zarr":
+        raise StudyError(f"{heatmap} cannot be written: give the heatmap a name that ends in .zarr.")
+    fps = load_crops(study, recording, report).fps or ASSUMED_FPS
+    found = magnify(study, name, settings, frames=frames, report=report)
+    if heatmap is None:
+        return write_video(out, (frame.image for frame in found), fps)
+    with atomic_path(heatmap) as temporary:
+        return write_video(out, _with_heatmap(found, temporary), fps)
+
+
+def _range_of(frame: np.ndarray) -> str:
+    return f"frames {frame[0]} to {frame[-1]}"
+
+
+def _with_heatmap(found: Iterator[MagnifiedFrame], path: Path) -> Iterator[np.ndarray]:
+    """Pass on the images, and write the heatmaps to a Zarr array on the way."""
+    import zarr  # slow to import, and only this needs it
+
+    array = None
+    for i, frame in enumerate(found):
+        if array is None:
+            shape = frame.heatmap.shape
+            array = zarr.create_array(path, shape=(0, *shape), chunks=(1, *shape), dtype="float32")
+        array.resize((i + 1, *array.shape[1:]))
+        array[i] = frame.heatmap
+        yield frame.image

@@ -1,0 +1,128 @@
+"""Measure every frame, subject and group against the reference group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from napari_ubam.analysis.deviation import Movement, measure_deviation, subject_table
+from napari_ubam.analysis.groups import compare_groups
+from napari_ubam.errors import Problem, StudyError, VideoError
+from napari_ubam.models.store import load_config
+from napari_ubam.pipeline.reading import ASSUMED_FPS, read_embedded
+from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.settings import CompareSettings, DeviateSettings
+from napari_ubam.study import Reference, Study, fingerprint, read_result, record_run, write_reference, write_result
+
+
+def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Report = silent) -> list[Problem]:
+    """Measure every frame and every subject against the reference group.
+
+    Writes ``results/deviation.csv``, ``results/subjects.csv``, and the reference postures that `magnify` draws.
+
+    Parameters
+    ----------
+    study : Study
+        An embedded study.
+    settings : DeviateSettings, optional
+        How frames are matched.
+    report : callable, optional
+        Told of the progress.
+
+    Returns
+    -------
+    list of Problem
+        Recordings without an embedding, which were left out.
+
+    Raises
+    ------
+    StudyError
+        If fewer than two reference subjects can be measured.
+    """
+    settings = settings or DeviateSettings()
+    movements: dict[str, Movement] = {}
+    frames: dict[str, np.ndarray] = {}
+    problems: list[Problem] = []
+    for recording in study.recordings:
+        try:
+            embedding, crops = read_embedded(study, recording, report)
+        except (VideoError, StudyError) as error:
+            problems.append(Problem(recording.name, str(error)))
+            continue
+        known = np.isin(embedding.frame, crops.frame[~crops.interpolated])
+        movements[recording.name] = Movement(
+            recording.subject, recording.group, study.is_reference(recording), embedding.posture,
+            crops.fps or ASSUMED_FPS, known,
+        )  # fmt: skip
+        frames[recording.name] = embedding.frame
+    if not movements:
+        raise StudyError(problems[0].message)
+    _check_reference(study, movements)
+    deviations, spread = measure_deviation(
+        movements, settings, points=_has_landmarks(study),
+        tell=lambda done, total: report(Progress("measuring", done, total)),
+    )  # fmt: skip
+    for name, deviation in deviations.items():
+        about = fingerprint(movements[name].posture)
+        write_reference(study, name, Reference(deviation.reference, deviation.score, frames[name], spread, about))
+    rows = [
+        pd.DataFrame(
+            {"recording": name, "subject": movements[name].subject, "group": movements[name].group,
+             "frame": frames[name], "deviation": d.score, "percentile": d.percentile, "reliable": d.reliable}
+        )
+        for name, d in deviations.items()
+    ]  # fmt: skip
+    write_result(study, "deviation", pd.concat(rows))
+    write_result(study, "subjects", subject_table(movements, deviations))
+    record_run(study, "train", load_config(study.models_folder / "posture").get("settings", {}))
+    record_run(study, "deviate", settings.model_dump())
+    return problems
+
+
+def compare(study: Study, settings: CompareSettings | None = None, *, report: Report = silent) -> Path:
+    """Compare the groups' subjects, and write ``results/groups.csv``.
+
+    Parameters
+    ----------
+    study : Study
+        A measured study.
+    settings : CompareSettings, optional
+        How.
+    report : callable, optional
+        Told of the progress.
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    StudyError
+        If the study was not measured yet.
+    """
+    settings = settings or CompareSettings()
+    report(Progress("comparing groups", 0, 1))
+    subjects = read_result(study, "subjects", "deviate")
+    table = compare_groups(subjects, study.reference, n_permutations=settings.n_permutations, seed=settings.seed)
+    path = write_result(study, "groups", table)
+    record_run(study, "compare", settings.model_dump())
+    report(Progress("comparing groups", 1, 1))
+    return path
+
+
+def _has_landmarks(study: Study) -> bool:
+    return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"
+
+
+def _check_reference(study: Study, movements: dict[str, Movement]) -> None:
+    subjects = {m.subject for m in movements.values() if m.is_reference}
+    if len(subjects) < 2:
+        raise StudyError(
+            f"The reference group {study.reference!r} of {study.folder / 'recordings.csv'} has {len(subjects)} "
+            f"{'subject' if len(subjects) == 1 else 'subjects'} that can be measured; it takes at least 2 to tell "
+            f"what is normal. The study has: {study.describe_groups()}. Add recordings of further subjects to it, or "
+            "choose another reference group."
+        )
