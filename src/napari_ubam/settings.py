@@ -15,6 +15,7 @@ EncoderKind = Literal["small", "caffenet"]
 GeneratorKind = Literal["warp", "vae"]
 Preset = Literal["quick", "standard", "thorough"]
 Mirrored = Literal["auto", "yes", "no"]
+ReferenceKind = Literal["context", "nearest"]
 Device = Annotated[
     str,
     Field(
@@ -132,6 +133,12 @@ class EmbedSettings(Settings):
 class DeviateSettings(Settings):
     """How the reference posture of every frame is found."""
 
+    reference: ReferenceKind = Field(
+        "context", title="Reference",
+        description="'context': what a normal subject of this build shows at the same point of the movement. "
+        "'nearest': the paper's, the 5 nearest single frames of the reference group, to compare with; the settings "
+        "below do not count then.",
+    )  # fmt: skip
     context: float = Field(
         0.4, ge=0, le=10, title="Context [s]",
         description="Frames are matched together with this much of the movement before and after them.",

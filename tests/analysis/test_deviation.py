@@ -67,6 +67,23 @@ def test_planted_deviation_stands_out_and_where_it_was_planted(points: bool):
     assert score[planted > 0.4].mean() > (1.5 if points else 1.2) * score[planted < 0.05].mean()
 
 
+def test_nearest_frames_are_matched_one_at_a_time_and_never_with_the_subject_itself():
+    odd = walk(np.random.default_rng(50), deviation=0.6)
+    movements = cohort() | {
+        "odd": movement("odd", "impaired", odd),
+        "copy": movement("copy", "other", cohort()["h0"].posture),
+    }
+    nearest = DeviateSettings(reference="nearest")
+    found, _ = measure_deviation(movements, nearest, points=True)
+    assert subject_table(movements, found).set_index("subject").loc["odd", "rank"] == 1
+    assert found["h0"].score.mean() > 0.1  # its own frames would be at 0
+    assert found["copy"].score.mean() < 0.5 * found["odd"].score.mean()
+
+    order = np.random.default_rng(0).permutation(len(odd))
+    shuffled, _ = measure_deviation(movements | {"odd": movement("odd", "impaired", odd[order])}, nearest, points=True)
+    np.testing.assert_allclose(shuffled["odd"].score, found["odd"].score[order], rtol=1e-4)
+
+
 def test_reference_undoes_some_of_a_planted_deviation():
     odd = walk(np.random.default_rng(50), deviation=0.6)
     plain = walk(np.random.default_rng(50))

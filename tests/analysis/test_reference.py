@@ -8,7 +8,9 @@ from napari_ubam.analysis.reference import (
     Alignment,
     expected_posture,
     match_frames,
+    mean_of_nearest,
     movement_context,
+    nearest_frames,
     smooth_deviation,
 )
 
@@ -147,3 +149,14 @@ def test_recordings_of_a_frame_or_two(n_frames: int, rng: np.random.Generator):
     codes = rng.normal(size=(n_frames, 4))
     assert np.isfinite(context(codes)).all()
     assert smooth_deviation(codes, codes - 1, 30.0, 0.1) == pytest.approx(codes - 1)
+
+
+def test_nearest_frames_are_averaged_whosoever_they_are():
+    libraries = [np.array([[0.0], [10.0], [2.0]]), np.array([[1.0]])]
+    distance, index = nearest_frames(np.array([[0.0], [9.0]]), libraries, 2)
+    assert distance.tolist() == [[[0, 2], [1, np.inf]], [[1, 7], [8, np.inf]]]
+    codes = np.concatenate(libraries)
+    assert codes[index[0, 0], 0].tolist() == [0, 2]
+    assert index[0, 1, 0] == 3
+    assert mean_of_nearest(distance, index, codes)[:, 0].tolist() == [0.5, 6.0]
+    assert mean_of_nearest(distance[:, [1]], index[:, [1]], codes)[:, 0].tolist() == [1, 1]  # all there are

@@ -16,7 +16,9 @@ from napari_ubam.analysis.reference import (
     Alignment,
     expected_posture,
     match_frames,
+    mean_of_nearest,
     movement_context,
+    nearest_frames,
     smooth_deviation,
 )
 from napari_ubam.settings import DeviateSettings
@@ -117,22 +119,48 @@ def measure_deviation(
         for s, names in of_subject.items()
     }
 
+    def of_group(group: str) -> np.ndarray:
+        return np.concatenate([aligned[name][sure[name]] for name, m in movements.items() if m.group == group])
+
     differences: dict[str, np.ndarray] = {}  # (subsets, T, d)
     distances: dict[str, np.ndarray] = {}
     for i, (name, m) in enumerate(movements.items()):
         tell(i, len(movements))
         others = [s for s in subjects if s != m.subject]
-        found = [match_frames(context[name], *library[s], settings.n_nearest) for s in others]
-        shown = np.stack([posture for posture, _ in found], 1)
-        distances[name] = np.median([distance for _, distance in found], 0)
         everyone = range(len(others))
         subsets = [list(everyone)] if m.is_reference else [[j for j in everyone if j != out] for out in everyone]
         q = aligned[name]
+        if settings.reference == "nearest":
+            codes = [library[s][1] for s in others]
+            differences[name], distances[name] = _from_nearest(q, of_group(m.group), codes, subsets)
+            continue
+        found = [match_frames(context[name], *library[s], settings.n_nearest) for s in others]
+        shown = np.stack([posture for posture, _ in found], 1)
+        distances[name] = np.median([distance for _, distance in found], 0)
         differences[name] = np.stack(
             [q - smooth_deviation(q, expected_posture(q, shown[:, s]), m.fps, settings.smooth) for s in subsets]
         )
     tell(len(movements), len(movements))
     return _calibrate(movements, own, common, differences, distances, sure, points)
+
+
+def _from_nearest(
+    query: np.ndarray, own_group: np.ndarray, others: list[np.ndarray], subsets: list[list[int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure postures (T, d) as Brattoli et al. do, one frame at a time, against each subset of other subjects.
+
+    Returns
+    -------
+    differences : ndarray, shape (subsets, T, d)
+        Of the mean of the nearest frames of the own group (the frame itself is one) and of the reference subjects.
+    distances : ndarray, shape (T,)
+        To the nearest frame of a reference subject.
+    """
+    shown = mean_of_nearest(*nearest_frames(query, [own_group]), own_group)
+    distance, index = nearest_frames(query, others)
+    codes = np.concatenate(others)
+    differences = [shown - mean_of_nearest(distance[:, s], index[:, s], codes) for s in subsets]
+    return np.stack(differences), distance[..., 0].min(1)
 
 
 def _calibrate(

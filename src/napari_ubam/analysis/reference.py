@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from napari_ubam.models.behaviour import clips_around
 
 CONTEXT_SAMPLES = 9
+N_NEAREST = 5  # frames that Brattoli et al. average
 SHRINKAGE = 10.0  # tau^2, in units of the reference subjects' mean variance
 
 
@@ -102,6 +103,59 @@ def match_frames(query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: 
     search = NearestNeighbors(n_neighbors=min(n, len(contexts)), algorithm="brute").fit(contexts)
     distance, index = search.kneighbors(query)
     return codes[index].mean(1), distance[:, 0] / np.sqrt(query.shape[1])
+
+
+def nearest_frames(query: np.ndarray, libraries: list[np.ndarray], n: int = N_NEAREST) -> tuple[np.ndarray, np.ndarray]:
+    """Find the most similar single frames of each of several subjects.
+
+    Parameters
+    ----------
+    query : ndarray, shape (T, d)
+        Postures of the frames in question.
+    libraries : list of ndarray, shapes (N_i, d)
+        Postures of each of m subjects.
+    n : int
+        How many frames of each.
+
+    Returns
+    -------
+    distance : ndarray, shape (T, m, n)
+        Infinite where a subject has fewer frames.
+    index : ndarray of int, shape (T, m, n)
+        Rows of the concatenated libraries.
+    """
+    distance = np.full((len(query), len(libraries), n), np.inf)
+    index = np.zeros(distance.shape, int)
+    first = 0
+    for i, codes in enumerate(libraries):
+        k = min(n, len(codes))
+        distance[:, i, :k], index[:, i, :k] = (
+            NearestNeighbors(n_neighbors=k, algorithm="brute").fit(codes).kneighbors(query)
+        )
+        index[:, i] += first
+        first += len(codes)
+    return distance, index
+
+
+def mean_of_nearest(distance: np.ndarray, index: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Average the nearest frames of several subjects together, as Brattoli et al. do.
+
+    Parameters
+    ----------
+    distance, index : ndarray, shape (T, m, n)
+        As from `nearest_frames`, or of some of its subjects.
+    codes : ndarray, shape (N, d)
+        The concatenated libraries.
+
+    Returns
+    -------
+    ndarray, shape (T, d)
+        Mean of the n frames that are nearest whosoever they are, or of all where there are fewer.
+    """
+    flat = distance.reshape(len(distance), -1)
+    n = min(distance.shape[2], int(np.isfinite(flat[0]).sum()))
+    nearest = np.argsort(flat, axis=1, kind="stable")[:, :n]
+    return codes[np.take_along_axis(index.reshape(flat.shape), nearest, 1)].mean(1)
 
 
 def expected_posture(posture: np.ndarray, shown: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:
