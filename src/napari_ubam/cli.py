@@ -117,7 +117,7 @@ def train(
     if as_json:
         _train_for_a_program(run)
         return
-    with progress_bar() as report, _stop_on_interrupt(report) as stoppable:
+    with progress_bar() as report, _stop_on_interrupt(report, "Stopping: writing a checkpoint") as stoppable:
         try:
             _tell_problems(run(stoppable))
         except Cancelled:
@@ -133,8 +133,12 @@ def embed(study: StudyFolder, settings: EmbedSettings) -> None:
     from napari_ubam import pipeline
     from napari_ubam.study import Study
 
-    with progress_bar() as report:
-        _tell_problems(pipeline.embed(Study.open(study), settings, report=report))
+    with progress_bar() as report, _stop_on_interrupt(report, "Stopping") as stoppable:
+        try:
+            _tell_problems(pipeline.embed(Study.open(study), settings, report=stoppable))
+        except Cancelled:
+            _say(f"Stopped. What is done is kept; go on with: napari-ubam embed {study}")
+            raise typer.Exit(130) from None
 
 
 @app.command()
@@ -274,7 +278,7 @@ def progress_bar() -> Iterator[Report]:
 
 
 @contextlib.contextmanager
-def _stop_on_interrupt(report: Report) -> Iterator[Report]:
+def _stop_on_interrupt(report: Report, saying: str) -> Iterator[Report]:
     """Turn Ctrl-C into `Cancelled` at the next report; a second one interrupts at once."""
     asked = threading.Event()
 
@@ -286,7 +290,7 @@ def _stop_on_interrupt(report: Report) -> Iterator[Report]:
     def tell(progress: Progress) -> None:
         report(progress)
         if asked.is_set():
-            console.print("Stopping: writing a checkpoint (Ctrl-C again to leave at once) …")
+            console.print(f"{saying} (Ctrl-C again to leave at once) …")
             raise Cancelled
 
     before = signal.signal(signal.SIGINT, on_interrupt)

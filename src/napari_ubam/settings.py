@@ -125,9 +125,14 @@ class TrainSettings(Settings):
 
 
 class EmbedSettings(Settings):
-    """Where to compute postures and behaviours."""
+    """Where to compute postures and behaviours, and of which recordings."""
 
     device: Device = "auto"
+    anew: bool = Field(
+        False, title="All anew",
+        description="Embed all recordings anew. Otherwise those are skipped that have not changed since they were "
+        "embedded with the same models.",
+    )  # fmt: skip
 
 
 class DeviateSettings(Settings):

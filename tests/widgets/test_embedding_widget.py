@@ -193,6 +193,27 @@ def test_embeddings_and_deviations_are_computed(qtbot, widget, trained, tmp_path
     assert np.isfinite(widget.map.data.deviation).all()
 
 
+def test_all_is_computed_anew_only_when_asked(qtbot, widget, trained, tmp_path, notifications):
+    shutil.copytree(trained.folder.parent, tmp_path / "copy")
+    study = Study.open(tmp_path / "copy" / "study")
+    paths = [study.embeddings_folder / f"{r.name}.zarr" for r in study.recordings]
+    widget.session.open(study.folder)
+
+    def written() -> list[int]:
+        return [path.stat().st_mtime_ns for path in paths]
+
+    def compute() -> list[int]:
+        widget.compute()
+        qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+        return written()
+
+    before = written()
+    assert compute() == before
+    assert "4 of 4 recordings are embedded already" in notifications[0]
+    widget.form.fields["anew"].value = True
+    assert not set(compute()) & set(before)
+
+
 def test_an_untrained_study_is_a_message(qtbot, widget, study, notifications):
     widget.session.open(study.folder)
     widget.compute()

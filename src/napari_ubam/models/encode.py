@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import torch
 
+from napari_ubam.ahead import ahead
 from napari_ubam.models.behaviour import clips_around
 from napari_ubam.models.device import smaller_batch
-from napari_ubam.models.inputs import as_pictures, network_input
+from napari_ubam.models.inputs import as_pictures, network_input, to_unit
 from napari_ubam.progress import Progress, Report, silent
 
 BATCH = 64
@@ -20,7 +22,7 @@ def encode_postures(
     model: Any, frames: np.ndarray, background: np.ndarray, device: torch.device,
     report: Report = silent, stage: str = "postures",
 ) -> np.ndarray:  # fmt: skip
-    """Return the posture code of every frame.
+    """Return the posture code of every frame; frames are read from the disk while those before are encoded.
 
     Parameters
     ----------
@@ -42,20 +44,30 @@ def encode_postures(
     DeviceError
         If the device's memory is too small even for one frame.
     """
+
+    def read(start: int) -> torch.Tensor:
+        batch = torch.from_numpy(np.array(frames[start : start + BATCH]))
+        return batch.pin_memory() if device.type == "cuda" else batch
+
     still = as_pictures(background[None], device)
-    codes = []
-    done, batch = 0, BATCH
-    while done < len(frames):
-        try:
-            pictures = as_pictures(frames[done : done + batch], device)
-            codes.append(model.code(network_input(pictures, still.expand_as(pictures))).float().cpu().numpy())
-        except RuntimeError as error:
-            batch = smaller_batch(error, batch, device, stage)
-            message = f"{device} ran out of memory; going on with batches of {batch}"
-        else:
-            done, message = min(done + batch, len(frames)), ""
-        report(Progress(stage, done, len(frames), message))
-    return np.concatenate(codes)
+    codes = np.empty((len(frames), model.dimension), np.float32)
+    done, most = 0, BATCH  # most: pictures at once that the device has memory for
+    with closing(ahead(read, range(0, len(frames), BATCH), 2)) as batches:
+        for batch in batches:
+            first = done
+            while done < first + len(batch):
+                try:
+                    part = batch[done - first : done - first + most].to(device, non_blocking=True)
+                    pictures = to_unit(part.movedim(-1, -3))
+                    found = model.code(network_input(pictures, still.expand_as(pictures)))
+                    codes[done : done + len(part)] = found.float().cpu().numpy()
+                except RuntimeError as error:
+                    most = smaller_batch(error, most, device, stage)
+                    message = f"{device} ran out of memory; going on with batches of {most}"
+                else:
+                    done, message = done + len(part), ""
+                report(Progress(stage, done, len(frames), message))
+    return codes
 
 
 @torch.inference_mode()

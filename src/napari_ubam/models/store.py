@@ -5,6 +5,7 @@ Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,22 @@ def load_model(folder: Path, device: torch.device) -> Any:
         raise ModelError(f"The model in {folder} is damaged ({error}). Train it again.") from error
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolves twice as fast on CPUs
     return model.to(device).eval().requires_grad_(False)
+
+
+def fingerprint_model(folder: Path) -> str:
+    """Give a short text that is another one where a model's weights are.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its files are damaged.
+    """
+    load_config(folder)
+    try:
+        with (folder / "model.safetensors").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise ModelError(f"The model in {folder} is damaged ({error}). Train it again.") from error
 
 
 def load_config(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,8 @@ Every step takes its settings object and a ``report`` callback, writes its files
 the recordings that it had to leave out.
 """
 
-from napari_ubam.pipeline.learning import embed, init, train
+from napari_ubam.pipeline.embedding import embed
+from napari_ubam.pipeline.learning import init, train
 from napari_ubam.pipeline.magnifying import magnify, save_magnified
 from napari_ubam.pipeline.measuring import compare, deviate
 from napari_ubam.pipeline.reporting import make_report

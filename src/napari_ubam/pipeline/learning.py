@@ -1,18 +1,17 @@
-"""The first steps: make a study, train its models, and embed its recordings."""
+"""The first steps: make a study, and train its models."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from napari_ubam.errors import Problem
 from napari_ubam.models.device import pick_device
-from napari_ubam.models.encode import encode_behaviours, encode_postures
 from napari_ubam.models.inputs import background_of
-from napari_ubam.models.store import load_config, load_model
-from napari_ubam.pipeline.reading import ASSUMED_FPS, read_crops, seen_of
-from napari_ubam.progress import Progress, Report, silent
-from napari_ubam.settings import EmbedSettings, StudySettings, TrainSettings
-from napari_ubam.study import Embedding, Study, read_table, write_embedding
+from napari_ubam.pipeline.reading import ASSUMED_FPS, none_read, read_crops
+from napari_ubam.progress import Report, silent
+from napari_ubam.settings import StudySettings, TrainSettings
+from napari_ubam.study import Study, read_table
 from napari_ubam.training.bank import Footage
 from napari_ubam.training.train import train_models
 
@@ -67,50 +66,12 @@ def train(
     """
     settings = settings or TrainSettings()
     pick_device(settings.device)  # complain before an hour of decoding
-    crops, problems = read_crops(study, report)
-    footage = [
-        Footage(study.recording(name).subject, c.frames, background_of(c), c.fps or ASSUMED_FPS)
-        for name, c in crops.items()
-    ]
+    footage: list[Footage] = []
+    problems: list[Problem] = []
+    with closing(read_crops(study, study.recordings, problems, report)) as found:
+        for recording, crops in found:  # of which only what is trained on is kept in memory
+            footage.append(Footage(recording.subject, crops.frames, background_of(crops), crops.fps or ASSUMED_FPS))
+    if not footage:
+        raise none_read(study, problems)
     train_models(footage, study.models_folder, settings, resume=resume, report=report)
-    return problems
-
-
-def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report = silent) -> list[Problem]:
-    """Write posture and behaviour of every frame of every recording to ``embeddings/NAME.zarr``.
-
-    Parameters
-    ----------
-    study : Study
-        A trained study.
-    settings : EmbedSettings, optional
-        Where to compute.
-    report : callable, optional
-        Told of the progress.
-
-    Returns
-    -------
-    list of Problem
-        Recordings that could not be read and were left out.
-
-    Raises
-    ------
-    ModelError
-        If the study is not trained.
-    StudyError
-        If no recording can be read.
-    """
-    settings = settings or EmbedSettings()
-    device = pick_device(settings.device)
-    posture = load_model(study.models_folder / "posture", device)
-    behaviour = load_model(study.models_folder / "behaviour", device)
-    model = load_config(study.models_folder / "posture")
-    crops, problems = read_crops(study, report)
-    for i, (name, c) in enumerate(crops.items()):
-        report(Progress("embedding", i, len(crops)))
-        codes = encode_postures(posture, c.frames, background_of(c), device, report, f"embedding {name}")
-        clips = encode_behaviours(behaviour, codes, c.fps or ASSUMED_FPS, device)
-        provenance = {"model": model, "crops": seen_of(c), "fps": c.fps}
-        write_embedding(study, name, Embedding(codes, clips, c.frame), provenance)
-    report(Progress("embedding", len(crops), len(crops)))
     return problems

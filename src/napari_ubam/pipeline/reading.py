@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from threading import Event
+from typing import Any
+
 import numpy as np
 
+from napari_ubam.ahead import ahead
 from napari_ubam.errors import Problem, StudyError, VideoError
-from napari_ubam.models.store import load_config
-from napari_ubam.progress import Report, silent
+from napari_ubam.models.inputs import background_of
+from napari_ubam.models.store import fingerprint_model
+from napari_ubam.progress import Cancelled, Progress, Report, silent
 from napari_ubam.study import (
     Crops,
     Embedding,
     Recording,
     Study,
+    crops_key,
     fingerprint,
     load_crops,
     read_embedding,
@@ -19,43 +27,79 @@ from napari_ubam.study import (
 )
 
 ASSUMED_FPS = 30.0  # frames per second, where the recording does not tell
+_FORMAT = 1  # of what is written beside the codes, and of how they are computed; raise it when either changes
 
 
-def read_crops(study: Study, report: Report = silent) -> tuple[dict[str, Crops], list[Problem]]:
-    """Decode every recording that can be decoded.
+def read_crops(
+    study: Study, recordings: Sequence[Recording], problems: list[Problem], report: Report = silent
+) -> Generator[tuple[Recording, Crops], None, None]:
+    """Give the crops of every recording that can be decoded.
 
-    Returns
-    -------
-    dict of str to Crops
-        By the recording's name.
-    list of Problem
-        Recordings that cannot be read, and why.
+    Use it within `contextlib.closing`, so that nothing is decoded any more when it is left early.
+
+    Parameters
+    ----------
+    study : Study
+        Has the settings and the cache.
+    recordings : sequence of Recording
+        Which of the study's.
+    problems : list of Problem
+        Recordings that cannot be read are added to it.
+    report : callable, optional
+        Told of the decoding while it is waited for, and of what is wrong with a video; may raise `Cancelled`.
+
+    Yields
+    ------
+    recording : Recording
+    crops : Crops
+    """
+    awaited, left = Event(), Event()
+
+    def tell(progress: Progress) -> None:
+        if left.is_set():
+            raise Cancelled
+        if awaited.is_set() or progress.message:
+            report(progress)
+
+    def load(recording: Recording) -> Crops | Problem:
+        try:
+            return load_crops(study, recording, tell)
+        except (VideoError, StudyError) as error:
+            return Problem(recording.name, str(error))
+
+    with closing(ahead(load, recordings, on_leave=left.set)) as loaded:
+        for recording in recordings:
+            awaited.set()
+            crops = next(loaded)
+            awaited.clear()
+            if isinstance(crops, Problem):
+                problems.append(crops)
+            else:
+                yield recording, crops
+
+
+def none_read(study: Study, problems: Sequence[Problem]) -> StudyError:
+    """Give the error to raise where no recording of a study can be read."""
+    return StudyError(f"No recording of {study.folder} can be read. " + " ".join(p.message for p in problems[:3]))
+
+
+def read_embedded(study: Study, recording: Recording, report: Report = silent) -> tuple[Embedding, Crops]:
+    """Read a recording's embedding and crops, and see that they belong together and to the trained model.
 
     Raises
     ------
     StudyError
-        If none can be read.
+        If they do not, or the embedding is missing or damaged, with the command that makes it.
+    VideoError
+        If the crops are not in the cache, and the video cannot be read.
+    ModelError
+        If the study is not trained.
     """
-    crops: dict[str, Crops] = {}
-    problems: list[Problem] = []
-    for recording in study.recordings:
-        try:
-            crops[recording.name] = load_crops(study, recording, report)
-        except (VideoError, StudyError) as error:
-            problems.append(Problem(recording.name, str(error)))
-    if not crops:
-        raise StudyError(f"No recording of {study.folder} can be read. " + " ".join(p.message for p in problems[:3]))
-    return crops, problems
-
-
-def read_embedded(study: Study, recording: Recording, report: Report) -> tuple[Embedding, Crops]:
-    """Read a recording's embedding and crops, and see that they belong together and to the trained model."""
     name = recording.name
     embedding, about = read_embedding(study, name), read_provenance(study, name)
     crops = load_crops(study, recording, report)
-    model = load_config(study.models_folder / "posture")
-    seen = seen_of(crops)
-    if about.get("model", model) != model:
+    model, seen = fingerprint_model(study.models_folder / "posture"), seen_of(crops)
+    if about.get("made_of", {}).get("posture", model) != model:
         changed = "the training"
     elif about.get("crops", seen) != seen or not np.array_equal(crops.frame, embedding.frame):
         changed = "its frames, its region or the study's settings"
@@ -67,6 +111,20 @@ def read_embedded(study: Study, recording: Recording, report: Report) -> tuple[E
     )
 
 
+def is_current(study: Study, recording: Recording, models: dict[str, str]) -> bool:
+    """Tell whether there is an embedding of the recording as it is, made with these models."""
+    try:
+        read_embedding(study, recording.name)
+        return read_provenance(study, recording.name).get("made_of") == made_of(study, recording, models)
+    except (VideoError, StudyError):  # it is missing or damaged, or its video is
+        return False
+
+
+def made_of(study: Study, recording: Recording, models: dict[str, str]) -> dict[str, Any]:
+    """Say what an embedding of the recording as it is, made with these models, depends on."""
+    return {"format": _FORMAT, "crops": crops_key(study, recording), **models}
+
+
 def seen_of(crops: Crops) -> str:
     """Give a short text that changes with what the networks see of a recording."""
-    return fingerprint(crops.frame, crops.squares, crops.frames[0])
+    return fingerprint(crops.frame, crops.squares, crops.frames[0], background_of(crops))

@@ -1,7 +1,7 @@
 """What is compared with what: studies, recordings, and their files on disk."""
 
 from napari_ubam.study.background import median_colour
-from napari_ubam.study.crops import Crops, load_crops
+from napari_ubam.study.crops import Crops, crops_key, load_crops
 from napari_ubam.study.embeddings import (
     Embedding,
     embedding_path,
@@ -31,6 +31,7 @@ __all__ = [
     "Recording",
     "Reference",
     "Study",
+    "crops_key",
     "cut_square",
     "embedding_path",
     "fingerprint",

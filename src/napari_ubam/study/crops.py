@@ -86,7 +86,7 @@ def load_crops(study: Study, recording: Recording, report: Report = silent) -> C
         If the region lies outside the picture, the boxes cannot be read, or no frame is left.
     """
     folder = study.cache_folder / recording.name
-    key = _key(study, recording)
+    key = crops_key(study, recording)
     crops = _read(folder, key)
     if crops is None:
         _decode(study, recording, folder, key, report)
@@ -96,8 +96,14 @@ def load_crops(study: Study, recording: Recording, report: Report = silent) -> C
     return crops
 
 
-def _key(study: Study, recording: Recording) -> dict[str, Any]:
-    """Say what the crops depend on, as JSON gives it back."""
+def crops_key(study: Study, recording: Recording) -> dict[str, Any]:
+    """Say what a recording's crops depend on, as JSON gives it back: another key, other crops.
+
+    Raises
+    ------
+    VideoError, StudyError
+        If the video is missing, or the boxes are.
+    """
     advice = f"Put it back, or correct the path of recording {recording.name} in {study.folder / TABLE_FILE}."
     boxes = None
     if recording.boxes is not None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import notification_manager, show_error, show_warning
+from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ubam.errors import UbamError
+from napari_ubam.progress import Progress
 from napari_ubam.widgets.progress_row import ProgressRow
 from napari_ubam.widgets.session import session_of
 from napari_ubam.widgets.step_worker import Step, StepWorker
@@ -48,7 +49,7 @@ class DockWidget(QWidget):
             return
         self._on_done, self._results = on_done, []
         self.worker = StepWorker(step)
-        self.worker.progressed.connect(self.progress.show_progress)
+        self.worker.progressed.connect(self._on_progressed)
         self.worker.returned.connect(self._on_returned)
         self.worker.errored.connect(self._on_errored)
         self.worker.finished.connect(self._on_finished)
@@ -78,6 +79,11 @@ class DockWidget(QWidget):
         self._waiting = None
         if self.worker is not None:
             self.worker.quit()
+
+    def _on_progressed(self, progress: Progress) -> None:
+        self.progress.show_progress(progress)
+        if progress.message:
+            show_info(progress.message)
 
     def _on_returned(self, result: Any) -> None:
         self._results = [result]

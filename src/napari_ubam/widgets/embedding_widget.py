@@ -14,6 +14,7 @@ from napari_ubam.settings import EmbedSettings
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import CATEGORIES, QUANTITIES, EmbeddingMap
+from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
 from napari_ubam.widgets.study_table import group_colours
 
@@ -30,8 +31,13 @@ class EmbeddingWidget(DockWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
+        self.form = SettingsForm(
+            EmbedSettings(), choices={"device": ["auto", "cpu"]}, folded=set(EmbedSettings.model_fields)
+        )
         self.compute_button = button(
-            "Compute", "Embed all recordings with the trained models, and measure deviations.", self._on_compute_clicked
+            "Compute",
+            "Embed what is new or changed with the trained models, and measure deviations.",
+            self._on_compute_clicked,
         )
         self.code = _combo(
             ["posture", "behaviour"], "Map of", "Posture is how the body is held, behaviour how it moves."
@@ -50,6 +56,7 @@ class EmbeddingWidget(DockWidget):
         form.addRow("Laid out by", self.method)
         form.addRow("Coloured by", self.colour_by)
         form.addRow("", self.centred)
+        self.column.addWidget(self.form)
         self.column.addLayout(row(self.compute_button))
         self.column.addWidget(self.progress)
         self.column.addLayout(form)
@@ -70,12 +77,12 @@ class EmbeddingWidget(DockWidget):
     def compute(self) -> None:
         """Embed all recordings and measure their deviations, in a thread."""
         with errors_shown():
-            study = self.session.saved_study()
+            study, settings = self.session.saved_study(), self.form.settings()
 
             def step(report: Report) -> list[Problem]:
                 from napari_ubam import pipeline  # loads torch
 
-                return [*pipeline.embed(study, EmbedSettings(), report=report), *pipeline.deviate(study, report=report)]
+                return [*pipeline.embed(study, settings, report=report), *pipeline.deviate(study, report=report)]
 
             self.run_step("embedding", step, self._on_computed)
 

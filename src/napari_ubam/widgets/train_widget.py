@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QLabel
 
 from napari_ubam.errors import Problem
@@ -120,10 +120,8 @@ class TrainWidget(DockWidget):
         return study is not None and self._can_resume is not None and self._can_resume(study.models_folder)
 
     def _on_progressed(self, progress: Progress) -> None:
-        self.progress.show_progress(progress)
+        super()._on_progressed(progress)
         self.curve.add(progress)
-        if progress.message:
-            show_info(progress.message)
 
     def _on_problem_found(self, problem: Problem) -> None:
         self.problems.append(problem)
