@@ -167,6 +167,15 @@ def test_magnify_overwrites_only_when_told(run: Run, finished: Study, tmp_path: 
         assert len(video) == 40
 
 
+def test_postures_are_drawn_on_several_subjects(run: Run, finished: Study, tmp_path: Path):
+    out = tmp_path / "grid.png"
+    arguments = ("transfer", finished.folder, "--from", "h01", "--to", "i01", "--to", "i02", "--out", out)
+    assert run(*arguments, "--frame", 3, "--frame", 9, "--device", "cpu")[0] == 0
+    assert out.stat().st_size > 0
+    assert f"{out} is there already" in run(*arguments)[2]
+    assert run(*arguments, "--overwrite", "--n-postures", 1)[0] == 0
+
+
 def test_left_out_recordings_are_told_and_the_others_go_on(run: Run, finished: Study):
     path = finished.recording("h03").path
     path.unlink()

@@ -36,6 +36,7 @@ from napari_ubam.settings import (
     Settings,
     StudySettings,
     TrainSettings,
+    TransferSettings,
 )
 
 app = typer.Typer(
@@ -178,6 +179,30 @@ def magnify(
     with progress_bar() as report:
         n = pipeline.save_magnified(Study.open(study), recording, out, settings, heatmap=heatmap, report=report)
     _say(f"{out} has {n} frames.")
+
+
+@app.command()
+@with_settings(TransferSettings)
+def transfer(
+    study: StudyFolder,
+    source: Annotated[list[str], typer.Option("--from", help="A recording whose postures are drawn. May be repeated.")],
+    target: Annotated[list[str], typer.Option("--to", help="A recording that they are drawn on. May be repeated.")],
+    out: Annotated[Path, typer.Option(help="The picture: FILE.png.")],
+    settings: TransferSettings,
+    frame: Annotated[
+        list[int] | None, typer.Option(help="A frame whose posture is drawn, instead of spread ones. May be repeated.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Draw postures of some recordings on the subjects of others, as a grid with a simple baseline."""
+    from napari_ubam import pipeline
+    from napari_ubam.study import Study
+
+    if out.exists() and not overwrite:
+        raise UbamError(f"{out} is there already. Choose another name, or add --overwrite.")
+    with progress_bar() as report:
+        pipeline.save_transfer(Study.open(study), source, target, out, settings, frames=frame or None, report=report)
+    _say(f"Written: {out}")
 
 
 @app.command()

@@ -168,6 +168,16 @@ class MagnifySettings(Settings):
     device: Device = "auto"
 
 
+class TransferSettings(Settings):
+    """How many postures are drawn on other subjects, and where to compute."""
+
+    n_postures: int = Field(
+        4, ge=1, le=50, title="Postures",
+        description="How many postures of each recording are drawn, evenly spread over it.",
+    )  # fmt: skip
+    device: Device = "auto"
+
+
 class CompareSettings(Settings):
     """How groups are compared."""
 

@@ -17,7 +17,8 @@ COLORMAP = "hot"  # in napari
 FRAME_SHARE, HEAT_SHARE = 0.7, 0.8  # opacities where the heatmap is added to its frame, so that neither is lost
 
 _CAPTION_HEIGHT = 1.9  # lines
-_PAPER, _INK = (18, 18, 20), (235, 235, 235)
+PAPER = (18, 18, 20)  # between pictures, and where there is none
+_INK = (235, 235, 235)
 
 
 def overlay_heatmap(frame: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
@@ -59,10 +60,10 @@ def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str], height
     """
     margin = height // 30
     panels = [_captioned(_resized(p, height), text, height // 20) for p, text in zip(pictures, captions, strict=True)]
-    framed = [cv2.copyMakeBorder(panel, 0, margin, margin, 0, cv2.BORDER_CONSTANT, value=_PAPER) for panel in panels]
+    framed = [cv2.copyMakeBorder(panel, 0, margin, margin, 0, cv2.BORDER_CONSTANT, value=PAPER) for panel in panels]
     row = np.concatenate(framed, axis=1)
     odd_y, odd_x = (side % 2 for side in (row.shape[0], row.shape[1] + margin))
-    return cv2.copyMakeBorder(row, 0, odd_y, 0, margin + odd_x, cv2.BORDER_CONSTANT, value=_PAPER)
+    return cv2.copyMakeBorder(row, 0, odd_y, 0, margin + odd_x, cv2.BORDER_CONSTANT, value=PAPER)
 
 
 def _resized(picture: np.ndarray, height: int) -> np.ndarray:
@@ -72,7 +73,7 @@ def _resized(picture: np.ndarray, height: int) -> np.ndarray:
 
 
 def _captioned(picture: np.ndarray, text: str, size: int) -> np.ndarray:
-    caption = Image.new("RGB", (picture.shape[1], round(_CAPTION_HEIGHT * size)), _PAPER)
+    caption = Image.new("RGB", (picture.shape[1], round(_CAPTION_HEIGHT * size)), PAPER)
     draw = ImageDraw.Draw(caption)
     draw.text((0, caption.height / 2), text, fill=_INK, font=_font(size), anchor="lm")
     return np.concatenate([np.asarray(caption), picture])

@@ -9,5 +9,17 @@ from napari_ubam.pipeline.learning import init, train
 from napari_ubam.pipeline.magnifying import magnify, save_magnified
 from napari_ubam.pipeline.measuring import compare, deviate
 from napari_ubam.pipeline.reporting import make_report
+from napari_ubam.pipeline.transferring import save_transfer, transfer
 
-__all__ = ["compare", "deviate", "embed", "init", "magnify", "make_report", "save_magnified", "train"]
+__all__ = [
+    "compare",
+    "deviate",
+    "embed",
+    "init",
+    "magnify",
+    "make_report",
+    "save_magnified",
+    "save_transfer",
+    "train",
+    "transfer",
+]

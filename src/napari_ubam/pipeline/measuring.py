@@ -11,7 +11,7 @@ from napari_ubam.analysis.deviation import Movement, measure_deviation, subject_
 from napari_ubam.analysis.groups import compare_groups
 from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.store import load_config
-from napari_ubam.pipeline.reading import ASSUMED_FPS, read_embedded
+from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import CompareSettings, DeviateSettings
 from napari_ubam.study import Reference, Study, fingerprint, read_result, record_run, write_reference, write_result
@@ -61,7 +61,7 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
         raise StudyError(problems[0].message)
     _check_reference(study, movements)
     deviations, spread = measure_deviation(
-        movements, settings, points=_has_landmarks(study),
+        movements, settings, points=has_landmarks(study),
         tell=lambda done, total: report(Progress("measuring", done, total)),
     )  # fmt: skip
     for name, deviation in deviations.items():
@@ -111,10 +111,6 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     record_run(study, "compare", settings.model_dump())
     report(Progress("comparing groups", 1, 1))
     return path
-
-
-def _has_landmarks(study: Study) -> bool:
-    return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"
 
 
 def _check_reference(study: Study, movements: dict[str, Movement]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from napari_ubam.ahead import ahead
 from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.inputs import background_of
-from napari_ubam.models.store import fingerprint_model
+from napari_ubam.models.store import fingerprint_model, load_config
 from napari_ubam.progress import Cancelled, Progress, Report, silent
 from napari_ubam.study import (
     Crops,
@@ -128,3 +128,8 @@ def made_of(study: Study, recording: Recording, models: dict[str, str]) -> dict[
 def seen_of(crops: Crops) -> str:
     """Give a short text that changes with what the networks see of a recording."""
     return fingerprint(crops.frame, crops.squares, crops.frames[0], background_of(crops))
+
+
+def has_landmarks(study: Study) -> bool:
+    """Tell whether the postures of a trained study are landmarks."""
+    return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"

@@ -1,0 +1,100 @@
+"""The *Transfer* widget: postures of some recordings, drawn on the subjects of others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QAbstractItemView, QLabel, QListWidget
+
+from napari_ubam.progress import Report
+from napari_ubam.settings import TransferSettings
+from napari_ubam.widgets.dock import DockWidget, button, errors_shown
+from napari_ubam.widgets.form import SettingsForm
+from napari_ubam.widgets.layers import KEY, about
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+LAYER = "posture transfer"
+
+
+class TransferWidget(DockWidget):
+    """Shows the grid of postures as an image layer, which napari can save."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.sources = _choice("Postures of", "Whose postures are drawn; choose several with Ctrl or Shift.")
+        self.targets = _choice("Drawn on", "On whom they are drawn; choose several with Ctrl or Shift.")
+        self.form = SettingsForm(TransferSettings(), choices={"device": ["auto", "cpu"]}, folded={"device"})
+        self.run_button = button(
+            "Draw", "Draw every posture on every subject, and below it a simple baseline.", self.transfer
+        )
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.form.rows.insertRow(0, "Postures of", self.sources)
+        self.form.rows.insertRow(1, "Drawn on", self.targets)
+        self.column.addWidget(self.form)
+        self.column.addWidget(self.run_button)
+        self.column.addWidget(self.progress)
+        self.column.addWidget(self.hint)
+        self.column.addStretch(1)
+
+        for choice in (self.sources, self.targets):
+            choice.itemSelectionChanged.connect(self._on_selection_changed)
+        self.session.table_changed.connect(self._on_table_changed)
+        self.session.study_changed.connect(self._on_table_changed)
+        self._on_table_changed()
+
+    def transfer(self) -> None:
+        """Draw the grid in a thread, and show it as a layer."""
+        with errors_shown():
+            study, settings = self.session.saved_study(), self.form.settings()
+            sources, targets = _chosen(self.sources), _chosen(self.targets)
+
+            def step(report: Report) -> np.ndarray:
+                from napari_ubam import pipeline  # loads torch
+
+                return pipeline.transfer(study, sources, targets, settings, report=report).grid()
+
+            self.run_step("transferring postures", step, self._show)
+
+    def _show(self, grid: np.ndarray) -> None:
+        known = next((layer for layer in self.viewer.layers if about(layer).get("role") == LAYER), None)
+        if known is None:
+            known = self.viewer.add_image(grid, name=LAYER, rgb=True, metadata={KEY: {"role": LAYER}})
+        known.data = grid
+        known.visible = True
+        self.viewer.layers.selection.active = known
+
+    def _on_selection_changed(self) -> None:
+        self._on_running_changed(self.worker is not None)
+
+    def _on_table_changed(self) -> None:
+        names = [recording.name for recording in self.session.recordings]
+        for choice in (self.sources, self.targets):
+            chosen = _chosen(choice)
+            choice.clear()
+            choice.addItems(names)
+            for row, name in enumerate(names):
+                choice.item(row).setSelected(name in chosen)
+        self.hint.setText("" if self.session.study else "No study is open: make or open one in the Study widget.")
+        self._on_running_changed(self.worker is not None)
+
+    def _on_running_changed(self, running: bool) -> None:
+        chosen = bool(_chosen(self.sources) and _chosen(self.targets))
+        self.run_button.setEnabled(self.session.study is not None and chosen and not running)
+
+
+def _choice(name: str, tip: str) -> QListWidget:
+    made = QListWidget()
+    made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    made.setAccessibleName(name)
+    made.setToolTip(f"<qt>{tip}</qt>")
+    return made
+
+
+def _chosen(choice: QListWidget) -> list[str]:
+    """Return the selected recordings in the table's order."""
+    items = [choice.item(row) for row in range(choice.count())]
+    return [item.text() for item in items if item is not None and item.isSelected()]
