@@ -5,7 +5,6 @@ from napari_ubam.models.objectives import (
     contrast_in_recording,
     coverage_loss,
     divergence,
-    outside_loss,
     pyramid_loss,
     separation_loss,
 )
@@ -68,22 +67,6 @@ def test_coverage_is_the_squared_distance_to_the_nearest_point() -> None:
     spread = coverage_loss(corners(), subject)
     assert middle.item() == pytest.approx(2 / 3, rel=0.02)  # mean of x² + y² over the square
     assert spread < middle / 3
-
-
-def test_a_point_outside_is_drawn_to_the_nearest_of_the_subject_and_one_on_it_stays() -> None:
-    subject = torch.zeros(1, 8, 8)
-    subject[0, :, :2] = 1  # the left quarter, whose pixels' centres reach to x = -0.625
-    points = torch.tensor([[[0.375, 0.125], [-0.625, 0.125]]], requires_grad=True)
-    loss = outside_loss(points, subject)
-    assert loss.item() == pytest.approx((1.0 + 0.04) / 2)  # a point on the subject is near enough
-    loss.backward()
-    torch.testing.assert_close(points.grad, torch.tensor([[[0.5, 0.0], [0.0, 0.0]]]))
-
-
-def test_without_a_subject_no_point_is_drawn_anywhere() -> None:
-    points = torch.zeros(2, 3, 2, requires_grad=True)
-    outside_loss(points, torch.zeros(2, 8, 8)).backward()
-    assert not points.grad.any()
 
 
 def test_no_subject_is_no_coverage_loss() -> None:

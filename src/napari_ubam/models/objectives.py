@@ -50,25 +50,6 @@ def coverage_loss(points: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
     return ((subject * nearest).sum((1, 2)) / (subject.sum((1, 2)) + 1)).mean()
 
 
-def outside_loss(points: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
-    """Mean distance of landmarks to the nearest of the subject's pixels; with `coverage_loss` a Chamfer distance.
-
-    A landmark beside the subject is where it is by what the network makes of the rest, which differs between subjects.
-
-    Parameters
-    ----------
-    points : torch.Tensor
-        (B, K, 2), x and y in [-1, 1].
-    subject : torch.Tensor
-        (B, h, w): 1 where the subject is, 0 elsewhere.
-    """
-    near_enough, everywhere = 0.04, 4.0
-    grid = pixel_grid(subject.shape[-2], subject.shape[-1], points.device)
-    square = ((grid[None, :, :, None] - points[:, None, None]) ** 2).sum(-1)
-    square = square.masked_fill(subject[..., None] < 0.2, everywhere).amin((1, 2))
-    return square.clamp(near_enough**2, everywhere).sqrt().mean()
-
-
 def contrast_in_recording(
     one: torch.Tensor, two: torch.Tensor, apart: torch.Tensor, temperature: float = 0.1
 ) -> torch.Tensor:

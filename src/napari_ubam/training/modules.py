@@ -21,7 +21,6 @@ from napari_ubam.models.objectives import (
     contrast_in_recording,
     coverage_loss,
     divergence,
-    outside_loss,
     pyramid_loss,
     separation_loss,
 )
@@ -71,8 +70,8 @@ class LandmarkWeights:
         Drawing the second frame from the first, and the first from the second.
     equivariance : float
         Landmarks move with the picture.
-    separation, coverage, outside, concentration : float
-        Landmarks keep apart, cover the subject, lie on it, and are each in one place.
+    separation, coverage, concentration : float
+        Landmarks keep apart, cover the subject, and are each in one place.
     subject : float
         How much more than any other pixel one of the subject counts in a drawing.
     """
@@ -82,7 +81,6 @@ class LandmarkWeights:
     equivariance: float = 1.0
     separation: float = 0.02
     coverage: float = 1.0
-    outside: float = 0.3
     concentration: float = 0.2
     subject: float = 4.0
 
@@ -122,16 +120,14 @@ class LandmarkModule(Module):
         back = self._redrawing(two, one, background, wanted, now, (1 + weights.subject * subjects[0]) * window)
         equivariance = (deformed_back(deformed, grid) - wanted).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
-        where = shrink(torch.cat(subjects), GRID)[:, 0]
-        coverage = coverage_loss(torch.cat([now, wanted]), where)
-        outside = outside_loss(torch.cat([now, wanted]), where)
+        coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
         sure = min(1.0, self.progress / 0.1)  # only landmarks that mean something can be held to it
         # a landmark that is in two places at once is moved by what happens at either
         concentration = min(1.0, self.progress / 0.4) * spread(heatmaps, points).mean()
         return (
             weights.there * there + weights.back * back + weights.equivariance * sure * equivariance
             + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
-            + weights.outside * sure * outside + weights.concentration * concentration
+            + weights.concentration * concentration
         )  # fmt: skip
 
     def _redrawing(
