@@ -21,6 +21,7 @@ from napari_ubam.settings import (
     MagnifySettings,
     Settings,
     StudySettings,
+    TrackSettings,
     TrainSettings,
 )
 from napari_ubam.study import Study
@@ -85,6 +86,7 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
         ("embed", EmbedSettings),
         ("deviate", DeviateSettings),
         ("magnify", MagnifySettings),
+        ("track", TrackSettings),
         ("compare", CompareSettings),
     ],
 )
@@ -148,6 +150,21 @@ def test_paths_are_not_broken_or_eaten(run: Run, table: Path, tmp_path: Path):
     folder = tmp_path / "[bold] of a rather long name that does not fit into a line of eighty characters"
     assert str(folder) in run("init", folder, "--recordings", table, "--reference", "healthy")[2]
     assert f"{folder} already" in run("init", folder, "--recordings", table, "--reference", "healthy")[2]
+
+
+def test_subjects_are_tracked_once_and_again_by_name(run: Run, table: Path, tmp_path: Path):
+    study = tmp_path / "study"
+    assert run("init", study, "--recordings", table, "--reference", "healthy")[0] == 0
+    code, printed, messages = run("track", study, "h01", "--side", 24)
+    assert (code, printed) == (0, "")
+    assert f"1 of 3 recordings of {study} have boxes." in messages
+    boxes = pd.read_csv(study / "boxes" / "h01.csv")
+    assert list(boxes) == ["frame", "x", "y", "width", "height", "angle"]
+    assert (boxes["width"].dropna() == 24).all()
+    assert "3 of 3" in run("track", study)[2]
+    code, _, messages = run("track", study)
+    assert code == 1
+    assert "have boxes already" in messages
 
 
 def test_magnify_overwrites_only_when_told(run: Run, finished: Study, tmp_path: Path):

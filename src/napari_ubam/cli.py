@@ -35,6 +35,7 @@ from napari_ubam.settings import (
     MagnifySettings,
     Settings,
     StudySettings,
+    TrackSettings,
     TrainSettings,
     TransferSettings,
 )
@@ -97,6 +98,27 @@ def init(
 
     made = pipeline.init(study, recordings, reference, settings)
     _say(f"{made.folder} has {len(made.recordings)} recordings: {made.describe_groups()}.")
+
+
+@app.command()
+@with_settings(TrackSettings)
+def track(
+    study: StudyFolder,
+    settings: TrackSettings,
+    recordings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RECORDING]...", help="Which recordings. Default: all that have no boxes yet."),
+    ] = None,
+) -> None:
+    """Follow subjects that move through the picture of a fixed camera: boxes/NAME.csv, entered into the table."""
+    from napari_ubam.study import Study
+    from napari_ubam.study import track as follow  # needs no torch
+
+    with progress_bar() as report:
+        tracked, problems = follow(Study.open(study), recordings or (), settings, report=report)
+    _tell_problems(problems)
+    n = sum(recording.boxes is not None for recording in tracked.recordings)
+    _say(f"{n} of {len(tracked.recordings)} recordings of {tracked.folder} have boxes.")
 
 
 @app.command()

@@ -16,6 +16,7 @@ GeneratorKind = Literal["warp", "vae"]
 Preset = Literal["quick", "standard", "thorough"]
 Mirrored = Literal["auto", "yes", "no"]
 ReferenceKind = Literal["context", "nearest"]
+Turn = Literal["none", "body"]
 Device = Annotated[
     str,
     Field(
@@ -58,6 +59,34 @@ class StudySettings(Settings):
     mirror_to: Literal["none", "left", "right"] = Field(
         "none", title="Mirror to",
         description="Mirror the recordings of the other side, so that all show this side (needs the column 'side').",
+    )  # fmt: skip
+    turn: Turn = Field(
+        "none", title="Turn",
+        description="'body' turns every crop so that the head points upwards: for subjects seen from above whose "
+        "boxes have an angle (tracked ones do). 'none' leaves crops as filmed.",
+    )  # fmt: skip
+
+
+class TrackSettings(Settings):
+    """How subjects that move through the picture are followed."""
+
+    margin: float = Field(
+        0.25, ge=0, le=5, title="Margin",
+        description="How much larger the boxes are than the subject usually is, as a share of its size.",
+    )  # fmt: skip
+    side: int | None = Field(
+        None, ge=8, le=10_000, title="Side [px]",
+        description="Width and height of the boxes. Empty: found for each recording. Give one where all recordings "
+        "were filmed alike, so that subjects keep their true sizes.",
+    )  # fmt: skip
+    smooth: float = Field(
+        0.1, ge=0, le=5, title="Smooth [s]",
+        description="Width of the smoothing of places and angles in time (standard deviation).",
+    )  # fmt: skip
+    threshold: float | None = Field(
+        None, ge=1, le=255, title="Threshold",
+        description="By how many grey levels a pixel must differ from the background to be somebody. Empty: found for "
+        "each recording.",
     )  # fmt: skip
 
 

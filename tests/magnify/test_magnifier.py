@@ -133,6 +133,28 @@ def test_region_that_leaves_the_picture_in_some_frames(kind: str, request: pytes
 
 
 @pytest.mark.parametrize("kind", ["warp", "vae"])
+def test_turned_recording_gives_the_turned_image(kind: str, request: pytest.FixtureRequest):
+    """The networks see the same of a recording and of one that lies on its side, if its regions are turned."""
+    generator, of = request.getfixturevalue(kind), shot()
+    x, y, side = SQUARE
+    lying = [np.ascontiguousarray(np.rot90(picture, -1)) for picture in of.pictures]  # what was up is right
+    squares = np.tile(np.array([HEIGHT - y - side, x, side, 90], np.float32), (N, 1))
+    plain = magnify_shot(of, generator, SPREAD, 2.5, CPU)
+    turned = magnify_shot(replace(of, pictures=lying, squares=squares), generator, SPREAD, 2.5, CPU)
+    for one, other in zip(plain, turned, strict=True):
+        assert (one.image != of.pictures[one.frame - 10]).any()
+        difference = np.abs(one.image.astype(int) - np.rot90(other.image))
+        assert np.percentile(difference, 99) <= 3
+        assert difference.mean() < 0.5
+        np.testing.assert_allclose(one.heatmap, np.rot90(other.heatmap), atol=0.02 * one.heatmap.max())
+        if kind == "warp":
+            np.testing.assert_allclose(one.vectors[:, 0, 0], HEIGHT - 1 - other.vectors[:, 0, 1], atol=1e-3)
+            np.testing.assert_allclose(one.vectors[:, 0, 1], other.vectors[:, 0, 0], atol=1e-3)
+            np.testing.assert_allclose(one.vectors[:, 1, 0], -other.vectors[:, 1, 1], atol=1e-3)
+            np.testing.assert_allclose(one.vectors[:, 1, 1], other.vectors[:, 1, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["warp", "vae"])
 def test_mirrored_recording_gives_the_mirror_image(kind: str, request: pytest.FixtureRequest):
     generator = request.getfixturevalue(kind)
     plain = magnify_shot(shot(), generator, SPREAD, 2.5, CPU)

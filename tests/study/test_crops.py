@@ -29,7 +29,7 @@ def test_the_whole_picture_becomes_a_square(make_study, frames):
     assert crops.frames.shape == (12, 32, 32, 3)
     assert isinstance(crops.frames, np.memmap)
     np.testing.assert_array_equal(crops.frame, np.arange(12))
-    np.testing.assert_array_equal(crops.squares, [[0, -8, 64]] * 12)
+    np.testing.assert_array_equal(crops.squares, [[0, -8, 64, 0]] * 12)
     assert not crops.interpolated.any()
     assert (crops.fps, crops.mirrored) == (25, False)
     expected = np.stack([resize_square(cut_square(frame, crops.squares[0]), 32) for frame in frames])
@@ -38,7 +38,7 @@ def test_the_whole_picture_becomes_a_square(make_study, frames):
 
 def test_a_region_becomes_the_square_around_its_centre(make_study, frames):
     crops = load(make_study(x=10, y=20, width=32, height=11))
-    np.testing.assert_array_equal(crops.squares[0], [10, 9, 32])
+    np.testing.assert_array_equal(crops.squares[0], [10, 9, 32, 0])
     np.testing.assert_array_equal(crops.frames, frames[:, 9:41, 10:42])
 
 
@@ -58,7 +58,7 @@ def test_the_other_side_is_mirrored(make_study, frames, side, mirrored):
     np.testing.assert_array_equal(crops.frames, shown[:, :, ::-1] if mirrored else shown)
     background = np.sort(shown, axis=0)[6]
     np.testing.assert_array_equal(crops.background, background[:, ::-1] if mirrored else background)
-    np.testing.assert_array_equal(crops.squares[0], [8, 8, 32])
+    np.testing.assert_array_equal(crops.squares[0], [8, 8, 32, 0])
 
 
 def test_boxes_are_followed(make_study, tmp_path, frames):
@@ -70,6 +70,28 @@ def test_boxes_are_followed(make_study, tmp_path, frames):
     assert (crops.squares[:, 2] == 32).all()
     np.testing.assert_array_equal(crops.frames[1], frames[2, 2:34, 4:36])
     assert crops.background is None
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_crops_are_turned_so_that_the_head_is_up(make_study, tmp_path, frames, mirrored):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("frame,x,y,width,height,angle\n0,8,8,32,32,90\n11,8,8,32,32,90\n")
+    settings = StudySettings(crop_size=32, hide_others=False, turn="body", mirror_to="left" if mirrored else "none")
+    crops = load(make_study(settings, boxes=boxes, side="right"))
+    np.testing.assert_array_equal(crops.squares, [[8, 8, 32, 90]] * 12)
+    upright = np.rot90(frames[:, 8:40, 8:40], axes=(1, 2))  # what was right is up
+    np.testing.assert_array_equal(crops.frames, upright[:, :, ::-1] if mirrored else upright)
+    plain = load(make_study(StudySettings(crop_size=32, hide_others=False), boxes=boxes))
+    np.testing.assert_array_equal(plain.frames, frames[:, 8:40, 8:40])
+
+
+def test_what_cannot_be_turned_says_what_to_do(make_study, tmp_path):
+    settings, boxes = StudySettings(crop_size=32, turn="body"), tmp_path / "boxes.csv"
+    boxes.write_text("frame,x,y,width,height\n0,8,8,32,32\n")
+    with pytest.raises(StudyError, match=r"walk cannot be turned.*boxes.csv has no angle.*track STUDY walk"):
+        load(make_study(settings, boxes=boxes))
+    with pytest.raises(StudyError, match=r"walk cannot be turned.*it has no boxes"):
+        load(make_study(settings))
 
 
 def test_the_background_is_at_the_videos_resolution(make_study, frames):

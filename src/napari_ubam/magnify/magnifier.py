@@ -59,8 +59,8 @@ class Shot:
         The original frames.
     crops : ndarray of uint8, shape (B, S, S, 3)
         What the networks see of them.
-    squares : ndarray, shape (B, 3)
-        x, y and side of the crops in the frames [px].
+    squares : ndarray, shape (B, 4)
+        x, y and side of the crops in the frames [px], and the angle by which they are turned [degrees].
     mirrored : bool
         Whether crops and background are mirror images.
     background : ndarray of uint8, shape (n, n, 3)
@@ -164,7 +164,9 @@ def _redraw(shot: Shot, generator: VaeGenerator, factor: float, device: torch.de
     for i, picture in enumerate(shot.pictures):
         region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
         image = picture.copy()
-        image[region.rows, region.columns] = np.clip(np.round(region.spread(drawn[i].astype(np.float32))), 0, 255)
+        new = np.clip(np.round(region.spread(drawn[i].astype(np.float32))), 0, 255).astype(np.uint8)
+        part = image[region.rows, region.columns]
+        part[region.inside()] = new[region.inside()]
         heat = shot.score[i] * change[i] / (change[i].max() + 1e-6)  # its peak is the frame's deviation
         heatmap = _heatmap(heat, region, picture.shape[:2])
         frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, np.zeros((0, 2, 2), np.float32)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -17,11 +18,13 @@ class Region:
     Attributes
     ----------
     x, y, side : float
-        Top left corner and side in the frame [px].
+        Top left corner, before it is turned, and side in the frame [px].
     mirrored : bool
         Whether the network saw its mirror image.
     rows, columns : slice
-        The part of the frame that lies in the square.
+        The part of the frame that lies in the square; of a turned square, what lies in the rectangle around it.
+    angle : float
+        By which it is turned about its centre [radians, clockwise].
     """
 
     x: float
@@ -30,14 +33,19 @@ class Region:
     mirrored: bool
     rows: slice
     columns: slice
+    angle: float = 0.0
 
     @classmethod
     def of(cls, square: np.ndarray, mirrored: bool, height: int, width: int) -> Region:
-        """Make the region of a square (x, y, side) in a frame of that size."""
-        x, y, side = (float(v) for v in square)
-        rows = slice(max(0, int(np.ceil(y))), max(0, min(height, int(np.floor(y + side)))))
-        columns = slice(max(0, int(np.ceil(x))), max(0, min(width, int(np.floor(x + side)))))
-        return cls(x, y, side, mirrored, rows, columns)
+        """Make the region of a square (x, y, side[, angle in degrees]) in a frame of that size."""
+        x, y, side, *turned = (float(v) for v in square)
+        angle = math.radians(turned[0]) if turned else 0.0
+        wider = side / 2 * (abs(math.cos(angle)) + abs(math.sin(angle)) - 1)  # than the square, on each side
+        low, high = np.array([x, y]) - wider, np.array([x, y]) + side + wider
+        (left, top), (right, bottom) = np.ceil(low).astype(int).tolist(), np.floor(high).astype(int).tolist()
+        rows = slice(max(0, top), max(0, min(height, bottom)))
+        columns = slice(max(0, left), max(0, min(width, right)))
+        return cls(x, y, side, mirrored, rows, columns, angle)
 
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y of every pixel of the region in the frame [px], float32 (h, w) each."""
@@ -45,36 +53,40 @@ class Region:
         y = np.arange(self.rows.start, self.rows.stop, dtype=np.float32)
         return np.meshgrid(x, y)
 
+    def from_centre(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the pixels' middles lie in the square that the network saw: (h, w) each, -0.5 to 0.5 inside."""
+        x, y = self.pixels()
+        dx, dy = x + 0.5 - (self.x + self.side / 2), y + 0.5 - (self.y + self.side / 2)
+        cos, sin = math.cos(self.angle) / self.side, math.sin(self.angle) / self.side
+        across, down = cos * dx + sin * dy, cos * dy - sin * dx
+        return (-across if self.mirrored else across), down
+
     def spread(self, coarse: np.ndarray, smooth: bool = True) -> np.ndarray:
         """Enlarge what a network says of the square, (g, g) or (g, g, c), to the region's pixels.
 
         Parameters
         ----------
         coarse : ndarray of float32 or uint8
-            On any grid over the square, as the network saw it (mirrored or not).
+            On any grid over the square, as the network saw it (mirrored or not). Beside it, its edge is repeated.
         smooth : bool
             Interpolate with cubic splines rather than linearly.
         """
-        x, y = self.pixels()
-        if not x.size:  # OpenCV takes no empty arrays
-            return np.zeros((*x.shape, *coarse.shape[2:]), coarse.dtype)
-        grid_y, grid_x = coarse.shape[:2]
-        u = (x + 0.5 - self.x) / self.side
-        v = (y + 0.5 - self.y) / self.side
-        u = 1 - u if self.mirrored else u
+        across, down = self.from_centre()
+        if not across.size:  # OpenCV takes no empty arrays
+            return np.zeros((*across.shape, *coarse.shape[2:]), coarse.dtype)
+        at_x, at_y = ((share + 0.5) * n - 0.5 for share, n in ((across, coarse.shape[1]), (down, coarse.shape[0])))
         how = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
-        return cv2.remap(coarse, u * grid_x - 0.5, v * grid_y - 0.5, how, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.remap(coarse, at_x, at_y, how, borderMode=cv2.BORDER_REPLICATE)
+
+    def inside(self) -> np.ndarray:
+        """Return which pixels lie in the square: (h, w) bool."""
+        across, down = self.from_centre()
+        return np.maximum(np.abs(across), np.abs(down)) <= 0.5
 
     def fade(self) -> np.ndarray:
-        """Return 1 inside the region, falling to 0 at its edge: (h, w) float32."""
-        x, y = self.pixels()
-        inside = [
-            (x + 0.5 - self.x),
-            (self.x + self.side - x - 0.5),
-            (y + 0.5 - self.y),
-            (self.y + self.side - y - 0.5),
-        ]
-        return np.clip(np.minimum.reduce(inside) / (EDGE * self.side), 0, 1)
+        """Return 1 inside the region, falling to 0 at its edge, and 0 beside it: (h, w) float32."""
+        across, down = self.from_centre()
+        return np.clip((0.5 - np.maximum(np.abs(across), np.abs(down))) / EDGE, 0, 1)
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:
         """Return where points (K, 2), x and y in [-1, 1] of the square, lie in the frame [px]."""
@@ -83,7 +95,9 @@ class Region:
 
     def vectors_to_frame(self, vectors: np.ndarray) -> np.ndarray:
         """Return vectors (..., 2) in units of half the square's side in pixels of the frame."""
-        return vectors * (self.side / 2) * np.array([-1 if self.mirrored else 1, 1])
+        x, y = vectors[..., 0] * (-1 if self.mirrored else 1), vectors[..., 1]
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) * (self.side / 2)
 
 
 def warp_region(

@@ -10,6 +10,7 @@ from napari_ubam.pipeline.magnifying import magnify, save_magnified
 from napari_ubam.pipeline.measuring import compare, deviate
 from napari_ubam.pipeline.reporting import make_report
 from napari_ubam.pipeline.transferring import save_transfer, transfer
+from napari_ubam.study.track import track
 
 __all__ = [
     "compare",
@@ -20,6 +21,7 @@ __all__ = [
     "make_report",
     "save_magnified",
     "save_transfer",
+    "track",
     "train",
     "transfer",
 ]

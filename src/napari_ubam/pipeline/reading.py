@@ -25,8 +25,8 @@ from napari_ubam.study import (
     read_embedding,
     read_provenance,
 )
+from napari_ubam.video import ASSUMED_FPS as ASSUMED_FPS
 
-ASSUMED_FPS = 30.0  # frames per second, where the recording does not tell
 _FORMAT = 1  # of what is written beside the codes, and of how they are computed; raise it when either changes
 
 

@@ -24,6 +24,7 @@ from napari_ubam.study.results import (
 from napari_ubam.study.squares import cut_square, resize_square
 from napari_ubam.study.study import Study
 from napari_ubam.study.table import read_table, unique_name, write_table
+from napari_ubam.study.track import track
 
 __all__ = [
     "Crops",
@@ -46,6 +47,7 @@ __all__ = [
     "record_run",
     "resize_square",
     "save_layer",
+    "track",
     "unique_name",
     "write_embedding",
     "write_reference",

@@ -23,7 +23,7 @@ from napari_ubam.study.study import TABLE_FILE, Study
 from napari_ubam.study.table import portable_path
 from napari_ubam.video import open_frames
 
-_FORMAT = 3  # of the files in the cache; raise it when they change
+_FORMAT = 4  # of the files in the cache; raise it when they change
 _N_SAMPLES = 64  # frames that the background is the median of
 _REPORT_EVERY = 32  # frames
 
@@ -39,11 +39,12 @@ class Crops:
         subject are hidden if the study's settings say so.
     frame : ndarray of int64, shape (T,)
         Absolute frame numbers in the file.
-    squares : ndarray of float32, shape (T, 3)
-        x and y of the top left corner, and the side of the square region in the video [px]. It may reach outside the
-        picture, whose edge is repeated there. Never mirrored.
+    squares : ndarray of float32, shape (T, 4)
+        The square region in the video: x and y of its top left corner, its side [px], and the angle by which it is then
+        turned about its centre [degrees, clockwise]. It may reach outside the picture, whose edge is repeated there.
+        Never mirrored.
     interpolated : ndarray of bool, shape (T,)
-        True where the boxes' table has no box for the frame.
+        True where the boxes have no box for the frame.
     background : ndarray of uint8, shape (N, N, 3), or None
         The square's own still background at the video's resolution, N = round(side); None where there is none.
         Mirrored as ``frames`` are.
@@ -123,6 +124,7 @@ def crops_key(study: Study, recording: Recording) -> dict[str, Any]:
         "background": study.settings.background,
         "hide_others": study.settings.hide_others,
         "mirrored": _is_mirrored(study, recording),
+        "turn": study.settings.turn,
     }
 
 
@@ -161,8 +163,8 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
     """Write a recording's crops, index and background into the cache, all or nothing."""
     size, mirrored, stage = study.settings.crop_size, key["mirrored"], f"reading {recording.name}"
     with open_frames(recording.path) as source:
-        frame = _frames(recording, len(source))
-        squares, interpolated = find_squares(recording, frame, source.shape[1:3])
+        frame = recording.frames(len(source))
+        squares, interpolated = find_squares(recording, frame, source.shape[1:3], study.settings.turn)
         sampled = _sampled(study, recording, len(frame))
         n = max(1, round(float(squares[0, 2])))
         with atomic_path(folder) as new:
@@ -192,17 +194,6 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
             about = {"key": key, "fps": float(source.fps), "has_background": background is not None}
             (new / "crops.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         report(Progress(stage, crops.count, crops.count, message=source.problem or ""))
-
-
-def _frames(recording: Recording, n_frames: int) -> np.ndarray:
-    """List the recording's absolute frame numbers; a stop beyond the end is the end."""
-    if recording.start >= n_frames:
-        raise StudyError(
-            f"Recording {recording.name} starts at frame {recording.start}, but {recording.path} has {n_frames} "
-            "frames. Correct its start in the table."
-        )
-    stop = n_frames if recording.stop is None else min(recording.stop, n_frames)
-    return np.arange(recording.start, stop, dtype=np.int64)
 
 
 def _sampled(study: Study, recording: Recording, n_frames: int) -> set[int]:

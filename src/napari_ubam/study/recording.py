@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_ubam.errors import StudyError
@@ -31,7 +32,8 @@ class Recording(BaseModel):
     x, y, width, height : int or None
         The region of interest [px]: all four, or none for the whole picture.
     boxes : Path or None
-        A CSV of ``frame, x, y, width, height``, for a subject that moves through the picture.
+        Where the subject is that moves through the picture: a CSV of ``frame, x, y, width, height`` and, optionally,
+        ``angle``.
     start, stop : int, int or None
         The frames [start, stop) of the file that count; to the end where ``stop`` is None.
     covariates : dict of str to str
@@ -131,6 +133,25 @@ class Recording(BaseModel):
         if self.x is None or self.y is None or self.width is None or self.height is None:
             return None
         return self.x, self.y, self.width, self.height
+
+    def with_boxes(self, path: Path) -> Recording:
+        """Give the recording with boxes, which replace its region."""
+        return self.model_copy(update={**dict.fromkeys(REGION), "boxes": path})
+
+    def frames(self, length: int) -> np.ndarray:
+        """List the frames that count, of a file of ``length`` frames: (T,) int64; a stop beyond the end is the end.
+
+        Raises
+        ------
+        StudyError
+            If none is left.
+        """
+        if self.start >= length:
+            raise StudyError(
+                f"Recording {self.name} starts at frame {self.start}, but {self.path} has {length} "
+                "frames. Correct its start in the table."
+            )
+        return np.arange(self.start, length if self.stop is None else min(self.stop, length), dtype=np.int64)
 
 
 def file_name(text: str) -> str:

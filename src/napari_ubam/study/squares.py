@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
 from napari_ubam.errors import StudyError
+from napari_ubam.settings import Turn
 from napari_ubam.study.boxes import read_boxes, squares_of_boxes
 from napari_ubam.study.recording import Recording
 
 
-def find_squares(recording: Recording, frame: np.ndarray, picture: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def find_squares(
+    recording: Recording, frame: np.ndarray, picture: tuple[int, int], turn: Turn = "none"
+) -> tuple[np.ndarray, np.ndarray]:
     """Say which square of the picture each frame of a recording is cut to.
 
     A region becomes the square around its centre, of its longer side, at whole pixels; without a region and boxes it
@@ -24,31 +29,41 @@ def find_squares(recording: Recording, frame: np.ndarray, picture: tuple[int, in
         Absolute frame numbers.
     picture : tuple of int
         The video's height and width [px].
+    turn : {"none", "body"}
+        Whether squares are turned so that the head points to their upper side.
 
     Returns
     -------
-    squares : ndarray of float32, shape (T, 3)
-        x and y of the top left corner, and the side [px]. Pixel i covers [i, i + 1).
+    squares : ndarray of float32, shape (T, 4)
+        x and y of the top left corner, the side [px], and the angle by which the square is then turned about its centre
+        [degrees, clockwise]. Pixel i covers [i, i + 1).
     interpolated : ndarray of bool, shape (T,)
-        True where a frame has no box of its own.
+        True where a frame has no box (or no angle, if squares are turned) of its own.
 
     Raises
     ------
     StudyError
-        If nothing of the region lies in the picture, or the boxes cannot be read.
+        If nothing of the region lies in the picture, the boxes cannot be read, or nobody knows where the head is.
     """
     height, width = picture
-    if recording.boxes is not None:
-        squares, interpolated = squares_of_boxes(frame, *read_boxes(recording.boxes))
+    boxes = None if recording.boxes is None else read_boxes(recording.boxes)
+    if turn == "body" and (boxes is None or boxes.angle is None):
+        raise StudyError(
+            f"Recording {recording.name} cannot be turned along its body: "
+            + ("it has no boxes. " if boxes is None else f"{recording.boxes} has no angle. ")
+            + f'Let it be tracked (napari-ubam track STUDY {recording.name}), or set turn = "none" for the study.'
+        )
+    if boxes is not None:
+        squares, interpolated = squares_of_boxes(frame, boxes, turned=turn == "body")
         where = f"every box of {recording.boxes}"
     else:
         x, y, w, h = recording.region or (0, 0, width, height)
         side = max(w, h)
-        square = x + (w - side) // 2, y + (h - side) // 2, side  # whole pixels, so that nothing is blurred
+        square = x + (w - side) // 2, y + (h - side) // 2, side, 0  # whole pixels, so that nothing is blurred
         squares = np.tile(np.array(square, np.float32), (len(frame), 1))
         interpolated = np.zeros(len(frame), bool)
         where = f"its region (x {x}, y {y}, {w} x {h} px)"
-    x0, y0, side = squares.T
+    x0, y0, side, _ = squares.T
     if not ((x0 < width) & (y0 < height) & (x0 + side > 0) & (y0 + side > 0)).any():
         raise StudyError(
             f"Recording {recording.name}: {where} lies outside the picture, which is {width} x {height} px "
@@ -64,18 +79,19 @@ def cut_square(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
     ----------
     picture : ndarray of uint8, shape (Y, X, 3)
         The frame.
-    square : array-like of float, shape (3,)
-        x and y of the top left corner, and the side [px]; sub-pixel accurate, and may reach outside the picture,
-        where the picture's edge is repeated.
+    square : array-like of float, shape (3,) or (4,)
+        x and y of the top left corner, the side [px], and the angle by which it is then turned about its centre
+        [degrees, clockwise; 0 if left out]; sub-pixel accurate, and may reach outside the picture, where the picture's
+        edge is repeated.
 
     Returns
     -------
     ndarray of uint8, shape (N, N, 3)
-        With N = round(side).
+        With N = round(side). Its upper side is that of the square before it was turned.
     """
-    x, y, side = (float(value) for value in square)
-    n = max(1, round(side))
-    if side == n and x.is_integer() and y.is_integer():
+    x, y, side, *turned = (float(value) for value in square)
+    n, angle = max(1, round(side)), math.radians(turned[0]) if turned else 0.0
+    if angle == 0 and side == n and x.is_integer() and y.is_integer():
         left, top = int(x), int(y)
         inside = picture[max(top, 0) : max(top + n, 0), max(left, 0) : max(left + n, 0)]
         if inside.shape == (n, n, 3):
@@ -84,8 +100,10 @@ def cut_square(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
             above, before = max(-top, 0), max(-left, 0)
             below, after = n - above - inside.shape[0], n - before - inside.shape[1]
             return cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE)
-    step = side / n
-    from_output = np.array([[step, 0, x + step / 2 - 0.5], [0, step, y + step / 2 - 0.5]])  # between pixels' centres
+    across = side / n * np.array([math.cos(angle), math.sin(angle)])  # from a pixel of the output to the next one in x
+    down = np.array([-across[1], across[0]])
+    first = np.array([x, y]) + side / 2 - 0.5 - (n - 1) / 2 * (across + down)  # between pixels' centres
+    from_output = np.stack([across, down, first], axis=1)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(picture, from_output, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 

@@ -196,6 +196,11 @@ class Study:
         return self.folder / "cache"
 
     @property
+    def boxes_folder(self) -> Path:
+        """Where the boxes of tracked recordings lie."""
+        return self.folder / "boxes"
+
+    @property
     def models_folder(self) -> Path:
         """Where trained models and the training log lie."""
         return self.folder / "models"

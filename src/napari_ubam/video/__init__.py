@@ -2,7 +2,7 @@
 
 from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.open import VIDEO_SUFFIXES, open_frames
-from napari_ubam.video.source import FrameSource
+from napari_ubam.video.source import ASSUMED_FPS, FrameSource
 from napari_ubam.video.write import write_video
 
-__all__ = ["VIDEO_SUFFIXES", "FrameSource", "LazyVideo", "open_frames", "write_video"]
+__all__ = ["ASSUMED_FPS", "VIDEO_SUFFIXES", "FrameSource", "LazyVideo", "open_frames", "write_video"]

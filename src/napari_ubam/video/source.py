@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
+ASSUMED_FPS = 30.0  # frames per second, where the recording does not tell
+
 
 class FrameSource(ABC):
     """Frames of one recording as an array (T, Y, X, 3) of uint8 RGB that is read when indexed.
