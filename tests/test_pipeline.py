@@ -237,6 +237,20 @@ def test_a_range_of_frames_is_the_same_as_in_the_whole(varied: Study):
         magnified(varied, "part", frames=range(30, 40))
 
 
+def test_a_magnifier_that_is_kept_open_draws_any_frame_at_any_factor(varied: Study):
+    magnifier = pipeline.Magnifier(varied, "part", "cpu")
+    assert magnifier.frame.tolist() == list(range(10, 30))
+    for factor in (2.5, 0):
+        whole = {f.frame: f for f in magnified(varied, "part", factor)}
+        for frame in magnifier.draw([27, 11], factor):
+            difference = np.abs(frame.image.astype(int) - whole[frame.frame].image)
+            assert difference.max() <= 1  # batches of other sizes round otherwise
+            np.testing.assert_allclose(frame.heatmap, whole[frame.frame].heatmap, atol=1e-3)
+    for outside in (9, 30):
+        with pytest.raises(StudyError, match=rf"part has no frames \[{outside}\]; it has frames 10 to 29"):
+            magnifier.draw([outside], 1)
+
+
 def test_lossless_video_holds_the_magnified_frames(varied: Study, tmp_path: Path):
     out, heat = tmp_path / "new" / "wide.mkv", tmp_path / "heat.zarr"
     settings = MagnifySettings(factor=2.5, device="cpu")

@@ -191,7 +191,7 @@ class MagnifySettings(Settings):
     """How far to magnify, and where to compute."""
 
     factor: float = Field(
-        2.5, ge=-2, le=10, title="Factor",
+        2.5, ge=0, le=8, title="Factor",
         description="0 shows the reference posture, 1 the recording itself, 2.5 the deviation magnified.",
     )  # fmt: skip
     device: Device = "auto"

@@ -91,3 +91,15 @@ def test_values_that_do_not_fit_together_are_a_message(qtbot):
     form.fields["start"].value = 20
     with pytest.raises(UbamError, match="stop must be after start"):
         form.settings()
+
+
+def test_a_number_can_be_a_slider_that_tells_of_every_move(qtbot):
+    form = SettingsForm(MagnifySettings(), sliders={"factor"})
+    qtbot.addWidget(form)
+    factor = form.fields["factor"]
+    assert (factor.min, factor.max, factor.step) == (0, 8, 0.1)
+    told = []
+    form.changed.connect(lambda: told.append(form.settings().factor))
+    factor.value = 4.3
+    factor.value = 0
+    assert told == pytest.approx([4.3, 0])

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from napari_ubam.errors import StudyError
 from napari_ubam.files import atomic_path
-from napari_ubam.magnify.magnifier import MagnifiedFrame, Shot, magnify_shot
-from napari_ubam.models.device import pick_device
-from napari_ubam.models.inputs import background_of
-from napari_ubam.models.store import load_model
-from napari_ubam.pipeline.reading import ASSUMED_FPS, read_embedded
-from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.magnify.magnifier import MagnifiedFrame
+from napari_ubam.pipeline.drawing import Magnifier
+from napari_ubam.pipeline.reading import ASSUMED_FPS
+from napari_ubam.progress import Report, silent
 from napari_ubam.settings import MagnifySettings
-from napari_ubam.study import Study, fingerprint, load_crops, read_reference
-from napari_ubam.video import open_frames, write_video
-
-SHOT = 16  # frames that are magnified together
+from napari_ubam.study import Study, load_crops
+from napari_ubam.video import write_video
 
 
 def magnify(
@@ -53,35 +49,8 @@ def magnify(
         If the recording cannot be read, or was not measured yet.
     """
     settings = settings or MagnifySettings()
-    device = pick_device(settings.device)
-    recording = study.recording(name)
-    reference = read_reference(study, name)
-    generator = load_model(study.models_folder / "generator", device)
-    embedding, crops = read_embedded(study, recording, report)
-    if reference.embedding != fingerprint(embedding.posture):
-        raise StudyError(
-            f"The results of {name} are older than its embedding. Run again: napari-ubam deviate {study.folder}"
-        )
-    wanted = np.arange(len(crops.frame))
-    if frames is not None:
-        wanted = wanted[(crops.frame >= frames.start) & (crops.frame < frames.stop)]
-    if not len(wanted):
-        raise StudyError(f"{name} has no frame in the range that was asked for; it has {_range_of(crops.frame)}.")
-    background = crops.background if crops.background is not None else background_of(crops)
-    first, last = int(crops.frame[wanted[0]]), int(crops.frame[wanted[-1]])
-    stage = f"magnifying {name}"
-    with open_frames(recording.path) as source:
-        pictures = source.iterate(first, last + 1)
-        for start in range(0, len(wanted), SHOT):
-            report(Progress(stage, start, len(wanted)))
-            i = wanted[start : start + SHOT]
-            shot = Shot(
-                crops.frame[i], list(islice(pictures, len(i))), np.asarray(crops.frames[i]),
-                crops.squares[i], crops.mirrored, background, crops.background is not None, embedding.posture[i],
-                reference.reference[i], reference.score[i],
-            )  # fmt: skip
-            yield from magnify_shot(shot, generator, reference.spread, settings.factor, device)
-    report(Progress(stage, len(wanted), len(wanted)))
+    with closing(Magnifier(study, name, settings.device, report)) as magnifier:
+        yield from magnifier.iterate(settings.factor, frames, report)
 
 
 def save_magnified(
@@ -121,10 +90,6 @@ def save_magnified(
         return write_video(out, (frame.image for frame in found), fps)
     with atomic_path(heatmap) as temporary:
         return write_video(out, _with_heatmap(found, temporary), fps)
-
-
-def _range_of(frame: np.ndarray) -> str:
-    return f"frames {frame[0]} to {frame[-1]}"
 
 
 def _with_heatmap(found: Iterator[MagnifiedFrame], path: Path) -> Iterator[np.ndarray]:

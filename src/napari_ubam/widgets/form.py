@@ -6,12 +6,12 @@ import types
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
-from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, SpinBox, create_widget
+from magicgui.widgets import ComboBox, FloatSlider, FloatSpinBox, LineEdit, SpinBox, create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
@@ -21,6 +21,8 @@ from napari_ubam.settings import Settings
 S = TypeVar("S", bound=Settings)
 
 _NO_NUMBER = "none"
+_SLIDER_STEP = 0.1
+_NUMBER_WIDTH = 45  # of the number beside a slider [px]
 _MAXIMUM = 2_000_000_000  # of a spin box, where the settings have no bound
 
 
@@ -35,6 +37,8 @@ class SettingsForm(QWidget, Generic[S]):
         Settings that are text, offered as a choice of these.
     folded : collection of str
         Settings that are shown only when *More settings* is unfolded.
+    sliders : collection of str
+        Numbers with both bounds that are shown as a slider, with the number beside it.
     """
 
     changed = Signal()
@@ -45,6 +49,7 @@ class SettingsForm(QWidget, Generic[S]):
         *,
         choices: Mapping[str, Sequence[str]] | None = None,
         folded: Collection[str] = (),
+        sliders: Collection[str] = (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -56,7 +61,8 @@ class SettingsForm(QWidget, Generic[S]):
         self.rows = shown = _form_layout()
         hidden = _form_layout()
         for name, info in self._class.model_fields.items():
-            field = make_field(info, getattr(settings, name), (choices or {}).get(name))
+            value = getattr(settings, name)
+            field = make_slider(info, value) if name in sliders else make_field(info, value, (choices or {}).get(name))
             field.changed.connect(self._on_field_changed)
             self.fields[name] = field
             (hidden if name in folded else shown).addRow(info.title or name, field.native)
@@ -130,6 +136,15 @@ def make_field(info: FieldInfo, value: Any, choices: Sequence[str] | None = None
     field = create_widget(value=value, annotation=annotation)
     assert isinstance(field, ValueWidget)
     return field
+
+
+def make_slider(info: FieldInfo, value: float) -> ValueWidget:
+    """Make a slider for a number with both bounds; it tells of every change while it is dragged."""
+    bounds = _bounds(info)
+    slider = FloatSlider(value=value, min=bounds["ge"], max=bounds["le"], step=_SLIDER_STEP, tracking=True)
+    for number in slider.native.findChildren(QDoubleSpinBox):
+        number.setMinimumWidth(_NUMBER_WIDTH)  # magicgui makes it as narrow as it is without napari's style
+    return slider
 
 
 def read_field(field: ValueWidget) -> Any:

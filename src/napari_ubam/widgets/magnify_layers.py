@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,69 +10,12 @@ from napari_ubam.errors import StudyError
 from napari_ubam.magnify.compose import BRIGHTEST, COLORMAP, NORMAL
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
+from napari_ubam.widgets.drawn_frames import DeviationVideo, DrawnFrames, MagnifiedVideo
 from napari_ubam.widgets.layers import KEY, about
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
-
-    from napari_ubam.magnify.magnifier import MagnifiedFrame
-
-MAX_BYTES = 8 * 2**30  # of the layers of one run; longer recordings are better saved as a video
-
-
-@dataclass(frozen=True, eq=False)
-class Magnification:
-    """Frames of one recording, magnified.
-
-    Attributes
-    ----------
-    frames : range
-        Absolute frame numbers in the file.
-    image : ndarray of uint8, shape (n, Y, X, 3)
-        The magnified frames.
-    deviation : ndarray of float16, shape (n, Y, X)
-        The heatmap; 1 is the 95th percentile of reference subjects.
-    vectors : ndarray of float32, shape (m, 2, 3)
-        The arrows: starts and directions as (frame, y, x), frames as in the file.
-    """
-
-    frames: range
-    image: np.ndarray
-    deviation: np.ndarray
-    vectors: np.ndarray
-
-
-def collect(magnified: Iterable[MagnifiedFrame], frames: range, size: tuple[int, int]) -> Magnification:
-    """Gather magnified frames in arrays for napari.
-
-    Parameters
-    ----------
-    magnified : iterable of MagnifiedFrame
-        One for each of ``frames``, computed while it is iterated over.
-    frames : range
-        Absolute frame numbers in the file.
-    size : tuple of int
-        Height and width of the video [px].
-
-    Raises
-    ------
-    StudyError
-        If the arrays would be too large.
-    """
-    n = len(frames)
-    if (needed := n * size[0] * size[1] * 5) > MAX_BYTES:
-        raise StudyError(
-            f"{n} frames of {size[1]} × {size[0]} px would take {needed / 2**30:.0f} GB of memory. "
-            "Choose fewer frames, or save a video instead."
-        )
-    image, deviation = np.zeros((n, *size, 3), np.uint8), np.zeros((n, *size), np.float16)
-    vectors = [np.zeros((0, 2, 3), np.float32)]
-    for one in magnified:
-        row = one.frame - frames.start
-        image[row], deviation[row] = one.image, one.heatmap
-        vectors.append(with_time(one.vectors, one.frame))
-    return Magnification(frames, image, deviation, np.concatenate(vectors))
 
 
 def with_time(vectors: np.ndarray, frame: int) -> np.ndarray:
@@ -114,7 +55,7 @@ def frames_of(recording: Recording, length: int, around: int | None = None, reac
 
 
 def show_magnification(
-    viewer: Viewer, recording: Recording, video: Layer, made: Magnification, settings: MagnifySettings
+    viewer: Viewer, recording: Recording, video: Layer, frames: DrawnFrames, settings: MagnifySettings
 ) -> list[Layer]:
     """Add the three layers over a recording's video, or give those that are there the new data.
 
@@ -123,10 +64,10 @@ def show_magnification(
     viewer : napari.Viewer
         Where.
     recording : Recording
-        Whose frames were magnified.
+        Whose frames are magnified.
     video : napari.layers.Layer
         The layer that shows the recording (T, Y, X).
-    made : Magnification
+    frames : DrawnFrames
         What to show.
     settings : MagnifySettings
         Noted in the layers' metadata.
@@ -134,37 +75,23 @@ def show_magnification(
     Returns
     -------
     list of napari.layers.Layer
-        ``magnified``, ``deviation`` and ``direction``.
+        ``magnified``, ``deviation`` and ``direction``, which has no arrows yet.
     """
-    about_it = {"recording": recording.name, "settings": settings.model_dump(), "start": made.frames.start}
-    first = np.asarray(video.data_to_world((made.frames.start, *(0,) * (video.ndim - 1))))
-    placed = {"scale": video.scale, "translate": first}
-    width = max(1.0, min(made.image.shape[1:3]) / 150)
+    note = {"recording": recording.name, "settings": settings.model_dump(), "fps": frames.original.fps}
+    placed = {"scale": video.scale, "translate": video.translate}
+    image = {**placed, "projection_mode": "none"}  # so that napari asks for one frame, and not for a stack of one
+    heat = {"colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST)}
+    width = max(1.0, min(frames.original.shape[1:3]) / 150)
+    arrows = {"ndim": 3, "edge_width": width, "edge_color": "cyan", "vector_style": "arrow"}
+    none = np.zeros((0, 2, 3), np.float32)
     return [
-        _show(viewer, "image", "magnified", made.image, {**placed, "rgb": True}, about_it),
-        _show(
-            viewer,
-            "image",
-            "deviation",
-            made.deviation,
-            {**placed, "colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST)},
-            about_it,
-        ),
-        _show(
-            viewer,
-            "vectors",
-            "direction",
-            made.vectors,
-            {"scale": video.scale, "translate": video.translate, "ndim": 3}
-            | {"edge_width": width, "edge_color": "cyan", "vector_style": "arrow"},
-            about_it,
-        ),
+        _show(viewer, "image", "magnified", MagnifiedVideo(frames), {**image, "rgb": True}, note),
+        _show(viewer, "image", "deviation", DeviationVideo(frames), {**image, **heat}, note),
+        _show(viewer, "vectors", "direction", none, {**placed, **arrows}, note),
     ]
 
 
-def _show(
-    viewer: Viewer, kind: str, role: str, data: np.ndarray, options: dict[str, Any], about_it: dict[str, Any]
-) -> Layer:
+def _show(viewer: Viewer, kind: str, role: str, data: Any, options: dict[str, Any], about_it: dict[str, Any]) -> Layer:
     from napari.layers import Layer
 
     known = next((layer for layer in viewer.layers if about(layer).get("role") == role), None)

@@ -6,10 +6,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from napari_ubam.magnify.compose import FRAME_SHARE, HEAT_SHARE
+from napari_ubam.progress import silent
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording, Study
-from napari_ubam.widgets.layers import go_to_frame, open_recording
-from napari_ubam.widgets.magnify_layers import collect, frames_of, show_magnification
+from napari_ubam.widgets.layers import go_to_frame
+from napari_ubam.widgets.magnify_layers import frames_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,11 +59,12 @@ def show_result(viewer: Viewer, study: Study, recording: Recording, frame: int, 
     _, widget = viewer.window.add_plugin_dock_widget("napari-ubam", "Magnify")
     widget.session.open(study.folder)
     widget.recording.setCurrentText(recording.name)
-    video = open_recording(viewer, recording)
+    widget.form.show_settings(settings)
+    live = widget.take(recording, pipeline.Magnifier(study, recording.name, settings.device), settings)
+    video, (magnified, deviation, _) = live.video, live.layers
     frames = frames_of(recording, len(video.data))
-    found = pipeline.magnify(study, recording.name, settings, frames=frames)
-    made = collect(found, frames, video.data.shape[1:3])
-    magnified, deviation, _ = show_magnification(viewer, recording, video, made, settings)
+    live.frames.make_room(len(frames))
+    live.take_arrows(*live.fill(frames, silent))
     video.opacity, deviation.opacity = FRAME_SHARE, HEAT_SHARE
     viewer.layers.move(viewer.layers.index(deviation), viewer.layers.index(magnified))
     for layer in (video, deviation, magnified):
