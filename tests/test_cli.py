@@ -310,9 +310,12 @@ def test_stopped_while_reading_videos_there_is_nothing_to_resume(
 ):
     run("init", tmp_path / "study", "--recordings", table, "--reference", "healthy", "--crop-size", 32)
 
+    presses = iter([signal.SIGINT])  # one: a second leaves at once
+
     def interrupt(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.01)
+        for press in presses:
+            os.kill(os.getpid(), press)
+            time.sleep(0.05)
 
     monkeypatch.setattr("napari_ubam.study.crops.cut_square", lambda picture, square: interrupt() or picture)
     code, _, messages = run("train", tmp_path / "study", "--preset", "quick", "--device", "cpu")

@@ -22,7 +22,7 @@ def frames(magnifier):
 def test_any_frame_is_drawn_when_it_is_read(frames, magnifier):
     video, heat = MagnifiedVideo(frames), DeviationVideo(frames)
     one, other = magnifier.draw([3, 7], 6)
-    np.testing.assert_array_equal(video[3], one.image)
+    np.testing.assert_allclose(video[3].astype(int), one.image, atol=1)  # a batch of another size rounds otherwise
     np.testing.assert_array_equal(video[3, 4:, :], one.image[4:])
     np.testing.assert_allclose(np.asarray(video[3:8:4]), [one.image, other.image], atol=1)
     np.testing.assert_allclose(heat[7], other.heatmap, rtol=0.01, atol=1e-3)
