@@ -43,7 +43,7 @@ def cohort(seed: int = 0, n: int = 5) -> dict[str, Movement]:
 
 
 def measure(movements: dict[str, Movement], points: bool = True) -> dict[str, Deviation]:
-    return measure_deviation(movements, DeviateSettings(), points=points)[0]
+    return measure_deviation(movements, DeviateSettings(), points=points)
 
 
 def subjects(movements: dict[str, Movement], points: bool = True) -> pd.DataFrame:
@@ -74,13 +74,13 @@ def test_nearest_frames_are_matched_one_at_a_time_and_never_with_the_subject_its
         "copy": movement("copy", "other", cohort()["h0"].posture),
     }
     nearest = DeviateSettings(reference="nearest")
-    found, _ = measure_deviation(movements, nearest, points=True)
+    found = measure_deviation(movements, nearest, points=True)
     assert subject_table(movements, found).set_index("subject").loc["odd", "rank"] == 1
     assert found["h0"].score.mean() > 0.1  # its own frames would be at 0
     assert found["copy"].score.mean() < 0.5 * found["odd"].score.mean()
 
     order = np.random.default_rng(0).permutation(len(odd))
-    shuffled, _ = measure_deviation(movements | {"odd": movement("odd", "impaired", odd[order])}, nearest, points=True)
+    shuffled = measure_deviation(movements | {"odd": movement("odd", "impaired", odd[order])}, nearest, points=True)
     np.testing.assert_allclose(shuffled["odd"].score, found["odd"].score[order], rtol=1e-4)
 
 

@@ -198,7 +198,12 @@ def smooth_deviation(posture: np.ndarray, reference: np.ndarray, fps: float, sec
     fps, seconds : float
         Frames per second, and the standard deviation of the Gaussian.
     """
+    deviation = posture - reference
+    smoothed = smooth_in_time(deviation, fps, seconds)
+    return reference if smoothed is deviation else posture - smoothed
+
+
+def smooth_in_time(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
+    """Smooth values (T, ...) with a Gaussian of that standard deviation."""
     width = seconds * fps
-    if width < 0.1:
-        return reference
-    return posture - gaussian_filter1d(posture - reference, width, axis=0, mode="nearest")
+    return gaussian_filter1d(values, width, axis=0, mode="nearest") if width >= 0.1 else values

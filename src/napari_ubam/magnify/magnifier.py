@@ -72,6 +72,8 @@ class Shot:
         What is shown, and its reference.
     score : ndarray, shape (B,)
         The frames' deviation.
+    parts : ndarray, shape (B, K)
+        How far each landmark deviates; 1 is the 95th percentile of the reference subjects.
     """
 
     frame: np.ndarray
@@ -84,6 +86,7 @@ class Shot:
     posture: np.ndarray
     reference: np.ndarray
     score: np.ndarray
+    parts: np.ndarray
 
 
 def magnified_posture(posture: np.ndarray, reference: np.ndarray, factor: float) -> np.ndarray:
@@ -92,7 +95,7 @@ def magnified_posture(posture: np.ndarray, reference: np.ndarray, factor: float)
 
 
 def magnify_shot(
-    shot: Shot, generator: WarpGenerator | VaeGenerator, spread: np.ndarray, factor: float, device: torch.device
+    shot: Shot, generator: WarpGenerator | VaeGenerator, factor: float, device: torch.device
 ) -> list[MagnifiedFrame]:
     """Magnify the deviation in consecutive frames.
 
@@ -102,22 +105,18 @@ def magnify_shot(
         The frames.
     generator : WarpGenerator or VaeGenerator
         A trained generator on ``device``.
-    spread : ndarray, shape (K,)
-        How far each landmark deviates in reference subjects (95th percentile).
     factor : float
         0 shows the reference posture, 1 the recording itself.
     device : torch.device
         Where to compute.
     """
     if isinstance(generator, WarpGenerator):
-        return _warp(shot, generator, spread, factor, device)
+        return _warp(shot, generator, factor, device)
     return _redraw(shot, generator, factor, device)
 
 
 @torch.inference_mode()
-def _warp(
-    shot: Shot, generator: WarpGenerator, spread: np.ndarray, factor: float, device: torch.device
-) -> list[MagnifiedFrame]:
+def _warp(shot: Shot, generator: WarpGenerator, factor: float, device: torch.device) -> list[MagnifiedFrame]:
     n, k = len(shot.frame), generator.n_landmarks
     small = np.stack([cv2.resize(crop, (GRID, GRID), interpolation=cv2.INTER_AREA) for crop in shot.crops])
     still = cv2.resize(shot.background, (GRID, GRID), interpolation=cv2.INTER_AREA)
@@ -132,8 +131,7 @@ def _warp(
     fill = warp.fill.movedim(1, -1).cpu().numpy() * 127.5
 
     back = generator(pictures, background, points["now"], points["reference"])
-    lengths = np.linalg.norm(now - reference, axis=-1) / spread
-    heat = np.einsum("bkhw,bk->bhw", back.parts[:, 1:].cpu().numpy(), lengths)
+    heat = np.einsum("bkhw,bk->bhw", back.parts[:, 1:].cpu().numpy(), shot.parts)
     back_flow = back.flow.cpu().numpy()
     heat = splat(heat, back_flow)
 

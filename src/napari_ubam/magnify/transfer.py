@@ -89,8 +89,7 @@ def draw_postures(
     list of ndarray of uint8, shape (Y, X, 3)
         The whole frames.
     """
-    spread = np.ones(1)  # only heatmaps need the true one
-    return [f.image for f in magnify_shot(replace(shot, reference=wanted), generator, spread, 0.0, device)]
+    return [f.image for f in magnify_shot(replace(shot, reference=wanted), generator, 0.0, device)]
 
 
 def add_difference(frames: np.ndarray, mean: np.ndarray, other_mean: np.ndarray) -> np.ndarray:

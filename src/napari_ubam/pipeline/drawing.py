@@ -112,9 +112,9 @@ class Magnifier:
         shot = Shot(
             self.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored,
             self._background, crops.background is not None, self._embedding.posture[rows],
-            reference.reference[rows], reference.score[rows],
+            reference.reference[rows], reference.score[rows], reference.parts[rows],
         )  # fmt: skip
-        return magnify_shot(shot, self._generator, reference.spread, factor, self._device)
+        return magnify_shot(shot, self._generator, factor, self._device)
 
     def _range(self) -> str:
         return f"frames {self.frame[0]} to {self.frame[-1]}"

@@ -60,13 +60,15 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     if not movements:
         raise StudyError(problems[0].message)
     _check_reference(study, movements)
-    deviations, spread = measure_deviation(
+    deviations = measure_deviation(
         movements, settings, points=has_landmarks(study),
         tell=lambda done, total: report(Progress("measuring", done, total)),
     )  # fmt: skip
     for name, deviation in deviations.items():
         about = fingerprint(movements[name].posture)
-        write_reference(study, name, Reference(deviation.reference, deviation.score, frames[name], spread, about))
+        write_reference(
+            study, name, Reference(deviation.reference, deviation.score, frames[name], deviation.parts, about)
+        )
     rows = [
         pd.DataFrame(
             {"recording": name, "subject": movements[name].subject, "group": movements[name].group,

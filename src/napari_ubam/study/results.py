@@ -36,8 +36,8 @@ class Reference:
         The deviation from it.
     frame : ndarray of int64, shape (T,)
         Absolute frame numbers.
-    spread : ndarray of float32, shape (K,)
-        How far reference subjects deviate, per landmark or entry of the code (95th percentile).
+    parts : ndarray of float32, shape (T, K)
+        How far each landmark or entry of the code deviates; 1 is the 95th percentile of the reference subjects.
     embedding : str
         `fingerprint` of the postures that these are the reference of.
     """
@@ -45,13 +45,13 @@ class Reference:
     reference: np.ndarray
     score: np.ndarray
     frame: np.ndarray
-    spread: np.ndarray
+    parts: np.ndarray
     embedding: str
 
 
 def write_reference(study: Study, name: str, reference: Reference) -> None:
     """Write the reference postures of the recording ``name`` to ``results/reference/NAME.zarr``."""
-    arrays = {key: np.asarray(getattr(reference, key), np.float32) for key in ("reference", "score", "spread")}
+    arrays = {key: np.asarray(getattr(reference, key), np.float32) for key in ("reference", "score", "parts")}
     arrays["frame"] = np.asarray(reference.frame, np.int64)
     write_arrays(_reference_path(study, name), arrays, {"embedding": reference.embedding})
 
@@ -67,7 +67,7 @@ def read_reference(study: Study, name: str) -> Reference:
     path = _reference_path(study, name)
     command = f"napari-ubam deviate {study.folder}"
     with open_arrays(path, missing=f"{name} was not measured yet", command=command) as group:
-        arrays = {key: np.asarray(group[key]) for key in ("reference", "score", "frame", "spread")}
+        arrays = {key: np.asarray(group[key]) for key in ("reference", "score", "frame", "parts")}
         return Reference(**arrays, embedding=str(group.attrs["embedding"]))
 
 

@@ -1,0 +1,167 @@
+"""What reference subjects show at the moments of a recording, and how the recording differs from some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from napari_ubam.analysis.reference import (
+    Alignment,
+    expected_posture,
+    match_frames,
+    mean_of_nearest,
+    movement_context,
+    nearest_frames,
+    smooth_deviation,
+)
+from napari_ubam.analysis.uncertainty import disagreement
+from napari_ubam.settings import DeviateSettings
+
+SMALLEST = 0.1  # times the reference subjects' mean size: nobody is enlarged from less
+
+
+@dataclass(frozen=True, eq=False)
+class Movement:
+    """What is measured of one recording.
+
+    Attributes
+    ----------
+    subject, group : str
+        Who, and which cohort.
+    is_reference : bool
+        Whether the group is the reference group.
+    posture : ndarray, shape (T, d)
+        Posture codes.
+    fps : float
+        Frames per second.
+    trusted : ndarray of bool, shape (T,)
+        Whether the frame shows the subject for sure.
+    """
+
+    subject: str
+    group: str
+    is_reference: bool
+    posture: np.ndarray
+    fps: float
+    trusted: np.ndarray
+
+    @property
+    def sure(self) -> np.ndarray:
+        """Which frames count: those that are trusted, or all where none is."""
+        return self.trusted if self.trusted.any() else np.ones(len(self.trusted), bool)
+
+
+class Matched(Protocol):
+    """What the reference subjects, the recording's own left out, show at the moments of a recording.
+
+    Attributes
+    ----------
+    distance : ndarray, shape (T,)
+        How far the best matches are.
+    disagreement : ndarray, shape (T, d)
+        How much the subjects disagree, see `napari_ubam.analysis.uncertainty.disagreement`.
+    """
+
+    distance: np.ndarray
+    disagreement: np.ndarray
+
+    def difference(self, subjects: Sequence[str]) -> np.ndarray:
+        """Return the difference (T, d) of the recording's aligned postures from what these subjects show."""
+
+
+class Matcher:
+    """Compares recordings with the reference subjects, all brought to one place and size.
+
+    Parameters
+    ----------
+    movements : mapping of str to Movement
+        By the recording's name.
+    settings : DeviateSettings
+        How frames are matched.
+    points : bool
+        Whether the codes are landmarks.
+
+    Attributes
+    ----------
+    subjects : list of str
+        The reference subjects.
+    """
+
+    def __init__(self, movements: Mapping[str, Movement], settings: DeviateSettings, points: bool) -> None:
+        self._movements, self._settings = movements, settings
+        references = [name for name, m in movements.items() if m.is_reference]
+        own = {name: Alignment.of(m.posture[m.sure], points) for name, m in movements.items()}
+        self._common = Alignment.mean([own[name] for name in references])
+        self._own = {name: alignment.at_least(SMALLEST * self._common.size) for name, alignment in own.items()}
+        self._aligned = {name: self._own[name].move(m.posture, self._common) for name, m in movements.items()}
+        self._centre = {name: self._aligned[name][m.sure].mean(0) for name, m in movements.items()}
+        pool = [(self._aligned[name] - self._centre[name])[movements[name].sure] for name in references]
+        self._scale = np.concatenate(pool).std(0) + 1e-6
+        self.subjects = list(dict.fromkeys(movements[name].subject for name in references))
+        of_subject = {s: [name for name, m in movements.items() if m.subject == s] for s in self.subjects}
+        self._codes = {s: self._sure_codes(names) for s, names in of_subject.items()}
+        self._contexts = {
+            s: np.concatenate([self._context(name)[movements[name].sure] for name in names])
+            for s, names in of_subject.items()
+        }
+
+    def match(self, name: str) -> Matched:
+        """Find what the reference subjects show at the moments of a recording."""
+        m, q = self._movements[name], self._aligned[name]
+        others = [s for s in self.subjects if s != m.subject]
+        codes = {s: self._codes[s] for s in others}
+        if self._settings.reference == "nearest":
+            own_group = self._sure_codes([n for n, other in self._movements.items() if other.group == m.group])
+            return _NearestFrames(q, own_group, codes)
+        query, n = self._context(name), self._settings.n_nearest
+        found = {s: match_frames(query, self._contexts[s], codes[s], n) for s in others}
+        means = np.stack([codes[s].mean(0) for s in others])
+        return _SameMoments(q, found, means, m.fps, self._settings.smooth)
+
+    def at_own_size(self, name: str, difference: np.ndarray) -> np.ndarray:
+        """Bring differences between aligned postures to the size of the recording's own."""
+        return difference * (self._own[name].size / self._common.size)
+
+    def _context(self, name: str) -> np.ndarray:
+        fps, seconds = self._movements[name].fps, self._settings.context
+        return movement_context(self._aligned[name], self._centre[name], self._scale, fps, seconds)
+
+    def _sure_codes(self, names: Sequence[str]) -> np.ndarray:
+        return np.concatenate([self._aligned[name][self._movements[name].sure] for name in names])
+
+
+class _SameMoments:
+    """The reference ``context``: what a normal subject of this build shows at the same point of the movement."""
+
+    def __init__(
+        self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], means: np.ndarray, fps: float,
+        smooth: float,
+    ) -> None:  # fmt: skip
+        self._posture, self._fps, self._smooth = posture, fps, smooth
+        self._shown = {s: shown for s, (shown, _) in found.items()}
+        self.distance = np.median([distance for _, distance in found.values()], 0)
+        self.disagreement = disagreement(np.stack(list(self._shown.values()), 1), means)
+
+    def difference(self, subjects: Sequence[str]) -> np.ndarray:
+        """Return the difference, smoothed in time."""
+        expected = expected_posture(self._posture, np.stack([self._shown[s] for s in subjects], 1))
+        return self._posture - smooth_deviation(self._posture, expected, self._fps, self._smooth)
+
+
+class _NearestFrames:
+    """The reference ``nearest``, Brattoli et al.'s: means of the nearest frames of the own group and of the others."""
+
+    def __init__(self, query: np.ndarray, own_group: np.ndarray, codes: dict[str, np.ndarray]) -> None:
+        self._shown = mean_of_nearest(*nearest_frames(query, [own_group]), own_group)  # the frame itself is one of them
+        self._subjects, self._codes = list(codes), np.concatenate(list(codes.values()))
+        self._distance, self._index = nearest_frames(query, list(codes.values()))
+        self.distance = self._distance[..., 0].min(1)
+        self.disagreement = np.zeros_like(query)  # there is always a nearest frame
+
+    def difference(self, subjects: Sequence[str]) -> np.ndarray:
+        """Return the difference, one frame at a time."""
+        some = [self._subjects.index(s) for s in subjects]
+        return self._shown - mean_of_nearest(self._distance[:, some], self._index[:, some], self._codes)

@@ -1,0 +1,117 @@
+"""What is normal: how reference subjects deviate, which of their parts do so together, and units made of it.
+
+Beside the moment's difference from the reference, its mean over the recording counts: subjects differ far less in
+what lasts than they do from moment to moment, where a small but lasting deviation would be lost. Both are
+put into units of how reference subjects differ (Mahalanobis' distance), by the symmetric root of the inverse
+covariance, which leaves every part where it is (Kessy et al., The American Statistician 72, 2018: ZCA whitening).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LASTING = 0.4  # share of a deviation that is given to what lasts: with more, it is hard to see when one happens
+LEAST_SHRINKAGE = 0.3  # of a covariance towards equal variances, however many subjects tell of it
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What the norm keeps of the differences (T, d) of one recording.
+
+    Attributes
+    ----------
+    n : int
+        How many frames.
+    total : ndarray, shape (d, d)
+        Sum of the products of entries.
+    lasting : ndarray, shape (d,)
+        The mean.
+    """
+
+    n: int
+    total: np.ndarray
+    lasting: np.ndarray
+
+    @classmethod
+    def of(cls, difference: np.ndarray) -> Moments:
+        """Sum up differences (T, d)."""
+        return cls(len(difference), difference.T @ difference, difference.mean(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """How some reference subjects differ from what the others show.
+
+    Attributes
+    ----------
+    moment, lasting : ndarray, shape (d, d)
+        Turn differences of single frames, and their mean over a recording, into units in which they have variance 1 in
+        these subjects.
+    """
+
+    moment: np.ndarray
+    lasting: np.ndarray
+
+    @classmethod
+    def of(cls, subjects: Sequence[Sequence[Moments]]) -> Norm:
+        """Find the norm of subjects, each with the moments of its recordings; every subject counts the same."""
+        share = max(LEAST_SHRINKAGE, 1 / (len(subjects) + 1))
+        lasting = [np.mean([np.outer(m.lasting, m.lasting) for m in recordings], 0) for recordings in subjects]
+        return cls(whitening(_pooled(subjects), share), whitening(np.mean(lasting, 0), share))
+
+    @classmethod
+    def apart(cls, subjects: Sequence[Sequence[Moments]]) -> Norm:
+        """Find the norm of single moments alone, of each entry by itself: for references one frame at a time."""
+        variance = np.diag(_pooled(subjects))
+        steady = (variance + variance.mean()) / 2 + 1e-18  # few reference subjects tell little of each
+        moment = np.diag(1 / np.sqrt((1 - LASTING) * steady))
+        return cls(moment, np.zeros_like(moment))
+
+    def measure(self, difference: np.ndarray, lasting: np.ndarray) -> np.ndarray:
+        """Put differences into the norm's units.
+
+        Parameters
+        ----------
+        difference : ndarray, shape (T, d)
+            Of a recording's postures from their references.
+        lasting : ndarray, shape (d,)
+            Their mean.
+
+        Returns
+        -------
+        ndarray, shape (T, d)
+            How far each entry deviates; the mean of the squares is 1 in the norm's subjects.
+        """
+        return np.sqrt((1 - LASTING) * (difference @ self.moment) ** 2 + LASTING * (lasting @ self.lasting) ** 2)
+
+
+def whitening(covariance: np.ndarray, share: float) -> np.ndarray:
+    r"""Give the symmetric root of the inverse of a covariance that is shrunk towards equal variances.
+
+    (1 - a) S + a tr(S) / d I, with a = 1 / (n + 1) but at least `LEAST_SHRINKAGE` in a norm: frames of one subject
+    are no independent samples, so few subjects tell little of what goes together, whatever the length of recordings.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (d, d)
+        S.
+    share : float
+        a, how much is shrunk.
+
+    Returns
+    -------
+    ndarray, shape (d, d)
+    """
+    d = len(covariance)
+    covariance = (1 - share) * covariance + share * np.trace(covariance) / d * np.eye(d)
+    variance, axes = np.linalg.eigh(covariance)
+    return (axes / np.sqrt(np.maximum(variance, 0) + 1e-18)) @ axes.T
+
+
+def _pooled(subjects: Sequence[Sequence[Moments]]) -> np.ndarray:
+    """Return the second moment of single frames, (d, d)."""
+    totals = [np.sum([m.total for m in recordings], 0) / sum(m.n for m in recordings) for recordings in subjects]
+    return np.mean(totals, 0)
