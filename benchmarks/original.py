@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from napari_ubam.models.caffenet import SIDE, CaffeNet
+from napari_ubam.models.caffenet import SIDE, CaffeNet, LocalResponseNorm
 from napari_ubam.models.encoder import OrderHead
 from napari_ubam.training.bank import Footage
 
@@ -93,11 +93,14 @@ class _Change:
 
 
 class Original(nn.Module):
-    """CaffeNet and an LSTM: is a clip (B, 8, 3, S, S) in its true order?"""
+    """CaffeNet and an LSTM: is a clip (B, 8, 3, S, S) in its true order? All layers are torch's own."""
 
     def __init__(self) -> None:
         super().__init__()
         self.posture = CaffeNet(4096)
+        for name, layer in self.posture.body.named_children():
+            if isinstance(layer, LocalResponseNorm):
+                self.posture.body.set_submodule(name, nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75))
         self.head = OrderHead(4096, hidden=1024, normalised=False)
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
