@@ -15,7 +15,6 @@ what can be drawn of them by who knows all joint angles; the keypoints are files
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from measures import WING_OUT, load_measures, print_table, read_keypoints, wing_reach
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -39,44 +39,9 @@ from napari_ubam.video import open_frames
 
 REFERENCES = ("context", "nearest")
 FACTORS = (0.0, 2.5)
-CHANGED = 0.08 * 255  # grey levels by which a picture should differ somewhere, to count there
 SUBJECT = 25  # grey levels from the recording's median from which on a pixel shows the subject
-WING_OUT, WING_WIDTH = 45, 15  # px of a wing's tip from the body's axis; px from the wing's line that count as on it
+WING_WIDTH = 15  # px from the wing's line that count as on it
 MATCHED_FRAMES = 8  # of each healthy subject, in the oracle
-
-
-def changed_region(original: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Say where frames (T, Y, X, 3) should change, and a pixel around it: bool (T, Y, X)."""
-    differs = np.abs(original.astype(np.float32) - truth).max(-1) > CHANGED
-    return np.stack([cv2.dilate(frame.astype(np.uint8), np.ones((3, 3))) > 0 for frame in differs])
-
-
-def counterfactual_r2(magnified: np.ndarray, original: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the true change that was made (0: the input was copied, 1: exact), where there is any."""
-    region = changed_region(original, truth)
-    drawn, copied = (
-        ((frames.astype(np.float32) - truth) ** 2).sum(-1)[region].sum() for frames in (magnified, original)
-    )
-    return float(1 - drawn / copied)
-
-
-def background_change(magnified: np.ndarray, original: np.ndarray, truth: np.ndarray) -> float:
-    """Mean squared change where there should be none, in 1e-4 of full scale (0: untouched)."""
-    change = ((magnified.astype(np.float32) - original) ** 2).mean(-1) / 255**2
-    return float(change[~changed_region(original, truth)].mean() * 1e4)
-
-
-def flicker(magnified: np.ndarray, original: np.ndarray, truth: np.ndarray) -> float:
-    """Mean squared second difference in time where the picture should change, over that of the truth (1: as steady)."""
-    region = changed_region(original, truth).any(0)
-    drawn, true = ((np.diff(f.astype(np.float32), 2, axis=0)[:, region] ** 2).mean() for f in (magnified, truth))
-    return float(drawn / true)
-
-
-def psnr(drawn: np.ndarray, original: np.ndarray) -> float:
-    """Peak signal-to-noise ratio [dB]; 99 where the two are equal."""
-    error = np.mean((drawn.astype(np.float32) - original) ** 2)
-    return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def oracle(recording: SampleRecording, healthy: list[SampleRecording], factor: float) -> np.ndarray:
@@ -176,10 +141,8 @@ def wing_share(study: Study, keypoints: Path, n_frames: int) -> dict[str, float]
         path = keypoints / f"{r.path.stem}.keypoints.npz"
         if study.is_reference(r) or not path.exists():
             continue
-        with np.load(path, allow_pickle=False) as file:
-            at = {str(node): file["xy"][:, i] for i, node in enumerate(file["nodes"])}
-        thorax = at["thorax"]
-        reach = np.nan_to_num(np.stack([np.abs(at[wing] - thorax)[:, 0] for wing in ("wingL", "wingR")]))
+        at = read_keypoints(path)
+        thorax, reach = at["thorax"], wing_reach(at)
         out = np.intersect1d(np.flatnonzero(reach.max(0) > WING_OUT), read_embedding(study, r.name).frame)
         shares, chances = [], []
         for t in np.sort(np.random.default_rng(0).choice(out, min(n_frames, len(out)), replace=False)):
@@ -206,15 +169,6 @@ def measured_again(study: Study, folder: Path, reference: str) -> Study:
     return copy
 
 
-def print_table(columns: dict[str, dict[str, float]]) -> None:
-    """Print measures as a Markdown table, a column a study and reference."""
-    print(f"| measure | {' | '.join(columns)} |")
-    print("|---|" + "---|" * len(columns))
-    for measure in dict.fromkeys(measure for column in columns.values() for measure in column):
-        values = (f"{column[measure]:.2f}" if measure in column else "" for column in columns.values())
-        print(f"| {measure} | {' | '.join(values)} |")
-
-
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -228,11 +182,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="of each recording: the first so many; default: all (flies: 24)")
     given = parser.parse_args()
     torch.manual_seed(0)
-    measures = sys.modules[__name__]
-    if given.metrics:
-        spec = importlib.util.spec_from_file_location("metrics", given.metrics)
-        measures = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(measures)
+    measures = load_measures(given.metrics)
 
     columns: dict[str, dict[str, float]] = {}
     for folder in given.studies:
@@ -253,7 +203,11 @@ def main() -> None:
                     found = score_subjects(copy)
                     found |= score_pictures(copy, truth, measures, given.subjects, given.frames)
             columns[f"{folder.name}: {generator}, {reference}"] = found
-    print_table(columns)
+    rows: dict[str, dict[str, str]] = {}
+    for column, found in columns.items():
+        for measure, value in found.items():
+            rows.setdefault(measure, {})[column] = f"{value:.2f}"
+    print_table("measure", rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_ubam.models.caffenet import SIDE, CaffeNet
+from napari_ubam.models.caffenet import SIDE, CaffeNet, LocalResponseNorm
 
 
 def test_it_has_the_layers_of_the_reference_network() -> None:
@@ -33,3 +33,15 @@ def test_the_code_is_the_same_while_it_is_trained() -> None:
     with torch.no_grad():
         assert torch.equal(net.train().code(pictures), net.eval().code(pictures))
         assert not torch.equal(net.train()(pictures), net(pictures))  # some of fc7 is dropped
+
+
+def test_the_normalisation_is_that_of_torch() -> None:
+    pictures = [(20 * torch.randn(2, 9, 4, 3)).requires_grad_() for _ in range(2)]
+    pictures[1].data.copy_(pictures[0].data)
+    layers = LocalResponseNorm(9), torch.nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
+    ours, theirs = (layer(x) for layer, x in zip(layers, pictures, strict=True))
+    torch.testing.assert_close(ours, theirs)
+    for normalised in (ours, theirs):
+        (normalised**2).sum().backward()
+    torch.testing.assert_close(pictures[0].grad, pictures[1].grad)
+    assert not layers[0].state_dict()  # it has nothing to save

@@ -108,6 +108,20 @@ def test_only_the_figure_changes_with_the_factor(impaired):
     assert changed.mean() < 0.3
 
 
+def test_another_look_shows_the_same_movement(impaired):
+    one, two = impaired.in_look(0), impaired.in_look(1)
+    np.testing.assert_array_equal(one, impaired.in_look(0))
+    for a, b in ((impaired.frames, one), (one, two)):
+        assert np.abs(np.median(a, 0) - np.median(b, 0)).mean() > 10
+    walker = impaired.walker.in_look(0)
+    np.testing.assert_array_equal(walker.pose(1.0).joint_array() * 48, impaired.joints)
+    moved = (one != walker.empty_frames()).any(-1)  # where the figure is
+    same = (impaired.frames != impaired.walker.empty_frames()).any(-1)
+    assert (moved & same).sum() > 0.8 * (moved | same).sum()  # other hair, sleeves and trousers
+    with pytest.raises(ValueError, match="no look -1"):
+        impaired.in_look(-1)
+
+
 @pytest.mark.parametrize("factor", [0.0, 1.0, 2.5])
 def test_joints_lie_inside_the_picture_and_on_the_figure(cohort, factor):
     for recording in cohort:

@@ -29,8 +29,8 @@ class CaffeNet(nn.Module):
         super().__init__()
         self.dimension = dimension
         self.body = nn.Sequential(
-            *_convolution(3, 96, 11, stride=4), _pool(), _normalise(),  # 227 -> 55 -> 27
-            *_convolution(96, 256, 5, groups=2, bias=1), _pool(), _normalise(),  # -> 13
+            *_convolution(3, 96, 11, stride=4), _pool(), LocalResponseNorm(96),  # 227 -> 55 -> 27
+            *_convolution(96, 256, 5, groups=2, bias=1), _pool(), LocalResponseNorm(256),  # -> 13
             *_convolution(256, 384, 3),
             *_convolution(384, 384, 3, groups=2, bias=1),
             *_convolution(384, 256, 3, groups=2, bias=1), _pool(),  # -> 6
@@ -61,8 +61,25 @@ def _pool() -> nn.Module:
     return nn.MaxPool2d(3, 2)
 
 
-def _normalise() -> nn.Module:
-    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
+class LocalResponseNorm(nn.Module):
+    """Divide each entry by (1 + alpha times the mean square of the 5 channels around it) ^ 0.75, as in the paper.
+
+    It is `torch.nn.LocalResponseNorm`, whose sum over channels runs through a pooling in three dimensions: as a
+    convolution of 1 x 1 it takes about a quarter of the time on a CPU, where the other takes a sixth of a training's.
+    """
+
+    weight: torch.Tensor
+
+    def __init__(self, channels: int, size: int = 5, alpha: float = 1e-4) -> None:
+        super().__init__()
+        channel = torch.arange(channels)
+        near = (channel[:, None] - channel).abs() <= size // 2
+        self.register_buffer("weight", near[:, :, None, None].float() * (alpha / size), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x (B, channels, h, w) normalised."""
+        root = (1 + functional.conv2d(x * x, self.weight)).rsqrt()
+        return x * (root * root.sqrt())
 
 
 def _as_caffe(layer: nn.Conv2d | nn.Linear, deviation: float, bias: float) -> nn.Module:

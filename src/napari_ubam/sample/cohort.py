@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -75,6 +75,14 @@ class Walker:
             healthy_angles=gait.healthy(phase) + jitter(time, n_frames),
             deviation=gait.deviation(phase),
         )
+
+    def in_look(self, number: int) -> Walker:
+        """Give the same body moving alike, with other skin, hair and clothes, in another room, by another camera."""
+        seed = (*self.camera.seed, number)
+        looks, place, lens = (np.random.default_rng((*seed, i)) for i in range(3))
+        room = Room.draw(place, len(self.room.picture))
+        look = Look.draw(looks, self.build, room.wall)
+        return replace(self, look=look, room=room, camera=Camera.draw(lens, (*seed, 3)))
 
     def pose(self, factor: float) -> Pose:
         """Put the body as it is with the deviation times ``factor``."""
@@ -149,6 +157,28 @@ class SampleRecording:
             RGB frames with the same jitter and camera noise.
         """
         return self.walker.film(factor)
+
+    def in_look(self, number: int) -> np.ndarray:
+        """Draw the same movement in another look: skin, hair, clothes, room, light and noise.
+
+        Parameters
+        ----------
+        number : int
+            Which look, from 0 on; the same number gives the same one.
+
+        Returns
+        -------
+        uint8 array (T, Y, X, 3)
+            RGB frames in which every joint is where it is in `frames`.
+
+        Raises
+        ------
+        ValueError
+            If the number is negative.
+        """
+        if number < 0:
+            raise ValueError(f"Looks are numbered from 0 on; there is no look {number}.")
+        return self.walker.in_look(number).film(1.0)
 
     def counterfactual_joints(self, factor: float) -> np.ndarray:
         """Give the joints (T, J, 2) [px] in `counterfactual` frames."""
