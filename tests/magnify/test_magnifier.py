@@ -36,6 +36,7 @@ def shot(square: tuple[float, float, float] = SQUARE, deviation: float = 0.3) ->
         posture=posture,
         reference=reference,
         score=np.ones(N, np.float32),
+        left=np.zeros(N, bool),
     )
 
 
@@ -109,6 +110,24 @@ def test_only_the_region_changes(
         assert columns.max() + 1 <= x + side
         assert rows.min() >= y
         assert rows.max() + 1 <= y + side
+
+
+@pytest.mark.parametrize("kind", ["warp", "vae"])
+@pytest.mark.parametrize("left", [[False, True, False], [True, True, True]])
+def test_frames_that_are_left_stay_as_they_are(kind: str, left: list[bool], request: pytest.FixtureRequest):
+    generator, of = request.getfixturevalue(kind), shot()
+    found = magnify_shot(replace(of, left=np.array(left)), generator, SPREAD, 2.5, CPU)
+    others = magnify_shot(of, generator, SPREAD, 2.5, CPU)
+    for frame, picture, other, is_left in zip(found, of.pictures, others, left, strict=True):
+        if is_left:
+            np.testing.assert_array_equal(frame.image, picture)
+            assert frame.image is not picture
+            assert not frame.heatmap.any()
+            assert frame.vectors.shape == (0, 2, 2)
+        else:
+            assert frame.frame == other.frame
+            assert np.abs(frame.image.astype(int) - other.image).max() <= 1  # a batch of another size rounds otherwise
+            assert (frame.image != picture).any()
 
 
 def test_originals_are_not_written_to(warp: WarpGenerator):

@@ -66,7 +66,8 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     )  # fmt: skip
     for name, deviation in deviations.items():
         about = fingerprint(movements[name].posture)
-        write_reference(study, name, Reference(deviation.reference, deviation.score, frames[name], spread, about))
+        found = Reference(deviation.reference, deviation.score, frames[name], spread, about, deviation.reliable)
+        write_reference(study, name, found)
     rows = [
         pd.DataFrame(
             {"recording": name, "subject": movements[name].subject, "group": movements[name].group,

@@ -142,7 +142,7 @@ def _shot(of: _Known, rows: np.ndarray) -> Shot:
     codes = of.codes[rows]
     return Shot(
         crops.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored, background,
-        crops.background is not None, codes, codes, np.zeros(len(rows), np.float32),
+        crops.background is not None, codes, codes, np.zeros(len(rows), np.float32), np.zeros(len(rows), bool),
     )  # fmt: skip
 
 
