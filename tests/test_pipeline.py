@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from napari_ubam.settings import (
     StudySettings,
     TrainSettings,
 )
-from napari_ubam.study import Recording, Study, read_embedding, read_reference
+from napari_ubam.study import Recording, Study, read_embedding, read_reference, write_reference
 from napari_ubam.video import open_frames, write_video
 
 CPU = EmbedSettings(device="cpu")
@@ -27,7 +28,8 @@ UNSEEN = range(10, 20)  # frames without a box
 
 
 def magnified(study: Study, name: str, factor: float = 2.5, frames: range | None = None):
-    return list(pipeline.magnify(study, name, MagnifySettings(factor=factor, device="cpu"), frames=frames))
+    settings = MagnifySettings(factor=factor, unreliable="magnify", device="cpu")
+    return list(pipeline.magnify(study, name, settings, frames=frames))
 
 
 def pictures(study: Study, name: str) -> np.ndarray:
@@ -238,7 +240,7 @@ def test_a_range_of_frames_is_the_same_as_in_the_whole(varied: Study):
 
 
 def test_a_magnifier_that_is_kept_open_draws_any_frame_at_any_factor(varied: Study):
-    magnifier = pipeline.Magnifier(varied, "part", "cpu")
+    magnifier = pipeline.Magnifier(varied, "part", "cpu", unreliable="magnify")
     assert magnifier.frame.tolist() == list(range(10, 30))
     for factor in (2.5, 0):
         whole = {f.frame: f for f in magnified(varied, "part", factor)}
@@ -246,14 +248,38 @@ def test_a_magnifier_that_is_kept_open_draws_any_frame_at_any_factor(varied: Stu
             difference = np.abs(frame.image.astype(int) - whole[frame.frame].image)
             assert difference.max() <= 1  # batches of other sizes round otherwise
             np.testing.assert_allclose(frame.heatmap, whole[frame.frame].heatmap, atol=1e-3)
+            np.testing.assert_array_equal(magnifier.images([frame.frame], 1)[0], pictures(varied, "part")[frame.frame])
+    images = list(magnifier.iterate_images(0, range(12, 15)))
+    np.testing.assert_array_equal(images, [f.image for f in magnifier.iterate(0, range(12, 15))])
     for outside in (9, 30):
         with pytest.raises(StudyError, match=rf"part has no frames \[{outside}\]; it has frames 10 to 29"):
             magnifier.draw([outside], 1)
 
 
+def test_frames_without_a_good_reference_are_left_as_they_are(varied: Study, tmp_path: Path):
+    was = read_reference(varied, "part")
+    left = (was.frame >= 14) & (was.frame < 18)
+    write_reference(varied, "part", replace(was, reliable=~left))
+    try:
+        heat, settings = tmp_path / "heat.zarr", MagnifySettings(factor=6, device="cpu")
+        pipeline.save_magnified(varied, "part", tmp_path / "a.mkv", settings, heatmap=heat, frames=range(12, 20))
+    finally:
+        write_reference(varied, "part", was)
+    array = zarr.open_array(heat, mode="r")
+    assert dict(array.attrs) == {"recording": "part", "frames": [12, 19], "left_as_they_are": [14, 15, 16, 17]}
+    expected = magnified(varied, "part", 6, range(12, 20))
+    with open_frames(tmp_path / "a.mkv") as video:
+        for i, frame in enumerate(expected):
+            is_left = 14 <= frame.frame < 18
+            original = pictures(varied, "part")[frame.frame]
+            wanted = original if is_left else frame.image
+            assert np.abs(video[i].astype(int) - wanted).max() <= (0 if is_left else 1)
+            assert array[i].any() != is_left
+
+
 def test_lossless_video_holds_the_magnified_frames(varied: Study, tmp_path: Path):
     out, heat = tmp_path / "new" / "wide.mkv", tmp_path / "heat.zarr"
-    settings = MagnifySettings(factor=2.5, device="cpu")
+    settings = MagnifySettings(factor=2.5, unreliable="magnify", device="cpu")
     assert pipeline.save_magnified(varied, "wide", out, settings, heatmap=heat) == 40
     found = magnified(varied, "wide")
     with open_frames(out) as video:
@@ -266,7 +292,7 @@ def test_lossless_video_holds_the_magnified_frames(varied: Study, tmp_path: Path
 
 
 def test_h264_video_shows_the_magnified_frames(varied: Study, tmp_path: Path):
-    settings = MagnifySettings(factor=2.5, device="cpu")
+    settings = MagnifySettings(factor=2.5, unreliable="magnify", device="cpu")
     pipeline.save_magnified(varied, "part", tmp_path / "a.mp4", settings, frames=range(12, 20))
     with open_frames(tmp_path / "a.mp4") as video:
         assert video.shape == (8, 64, 64, 3)

@@ -17,6 +17,7 @@ Preset = Literal["quick", "standard", "thorough"]
 Mirrored = Literal["auto", "yes", "no"]
 ReferenceKind = Literal["context", "nearest"]
 Turn = Literal["none", "body"]
+Unreliable = Literal["leave", "magnify"]
 Device = Annotated[
     str,
     Field(
@@ -193,6 +194,11 @@ class MagnifySettings(Settings):
     factor: float = Field(
         2.5, ge=0, le=8, title="Factor",
         description="0 shows the reference posture, 1 the recording itself, 2.5 the deviation magnified.",
+    )  # fmt: skip
+    unreliable: Unreliable = Field(
+        "leave", title="Unreliable frames",
+        description="What happens to frames without a good reference: 'leave' shows them as they were filmed, with a "
+        "dark heatmap and without arrows; 'magnify' treats them like the others.",
     )  # fmt: skip
     device: Device = "auto"
 

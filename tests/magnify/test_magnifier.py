@@ -36,6 +36,8 @@ def shot(square: tuple[float, float, float] = SQUARE, deviation: float = 0.3) ->
         posture=posture,
         reference=reference,
         score=np.ones(N, np.float32),
+        parts=rng.uniform(0.5, 3, (N, K)).astype(np.float32),
+        left=np.zeros(N, bool),
     )
 
 
@@ -59,9 +61,6 @@ def vae() -> VaeGenerator:
     return VaeGenerator(2 * K).eval()
 
 
-SPREAD = np.full(K, 0.1, np.float32)
-
-
 def test_posture_is_magnified_about_its_reference():
     posture, reference = np.array([1.0, 2.0]), np.array([0.5, 2.0])
     assert magnified_posture(posture, reference, 0) == pytest.approx(reference)
@@ -74,7 +73,7 @@ def test_posture_is_magnified_about_its_reference():
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_factor_1_gives_the_frames_bit_for_bit(warp: WarpGenerator, mirrored: bool):
     of = mirror(shot()) if mirrored else shot()
-    found = magnify_shot(of, warp, SPREAD, 1.0, CPU)
+    found = magnify_shot(of, warp, 1.0, CPU)
     assert [f.frame for f in found] == [10, 11, 12]
     for frame, picture in zip(found, of.pictures, strict=True):
         np.testing.assert_array_equal(frame.image, picture)
@@ -82,7 +81,7 @@ def test_factor_1_gives_the_frames_bit_for_bit(warp: WarpGenerator, mirrored: bo
 
 def test_no_deviation_gives_the_frames_bit_for_bit_and_a_dark_heatmap(warp: WarpGenerator):
     of = shot(deviation=0)
-    for frame, picture in zip(magnify_shot(of, warp, SPREAD, 2.5, CPU), of.pictures, strict=True):
+    for frame, picture in zip(magnify_shot(of, warp, 2.5, CPU), of.pictures, strict=True):
         np.testing.assert_array_equal(frame.image, picture)
         assert frame.heatmap.max() < 1e-6
 
@@ -95,9 +94,7 @@ def test_only_the_region_changes(
 ):
     of = shot(square)
     x, y, side = square
-    for frame, picture in zip(
-        magnify_shot(of, request.getfixturevalue(kind), SPREAD, factor, CPU), of.pictures, strict=True
-    ):
+    for frame, picture in zip(magnify_shot(of, request.getfixturevalue(kind), factor, CPU), of.pictures, strict=True):
         assert frame.image.shape == picture.shape
         assert frame.image.dtype == np.uint8
         assert frame.heatmap.shape == picture.shape[:2]
@@ -111,10 +108,28 @@ def test_only_the_region_changes(
         assert rows.max() + 1 <= y + side
 
 
+@pytest.mark.parametrize("kind", ["warp", "vae"])
+@pytest.mark.parametrize("left", [[False, True, False], [True, True, True]])
+def test_frames_that_are_left_stay_as_they_are(kind: str, left: list[bool], request: pytest.FixtureRequest):
+    generator, of = request.getfixturevalue(kind), shot()
+    found = magnify_shot(replace(of, left=np.array(left)), generator, 2.5, CPU)
+    others = magnify_shot(of, generator, 2.5, CPU)
+    for frame, picture, other, is_left in zip(found, of.pictures, others, left, strict=True):
+        if is_left:
+            np.testing.assert_array_equal(frame.image, picture)
+            assert frame.image is not picture
+            assert not frame.heatmap.any()
+            assert frame.vectors.shape == (0, 2, 2)
+        else:
+            assert frame.frame == other.frame
+            assert np.abs(frame.image.astype(int) - other.image).max() <= 1  # a batch of another size rounds otherwise
+            assert (frame.image != picture).any()
+
+
 def test_originals_are_not_written_to(warp: WarpGenerator):
     of = shot()
     before = [p.copy() for p in of.pictures]
-    magnify_shot(of, warp, SPREAD, 2.5, CPU)
+    magnify_shot(of, warp, 2.5, CPU)
     for picture, kept in zip(of.pictures, before, strict=True):
         np.testing.assert_array_equal(picture, kept)
 
@@ -125,7 +140,7 @@ def test_region_that_leaves_the_picture_in_some_frames(kind: str, request: pytes
     squares = of.squares.copy()
     squares[1, 0] = WIDTH + 5
     squares[2, 1] = -100
-    found = magnify_shot(replace(of, squares=squares), request.getfixturevalue(kind), SPREAD, 2.5, CPU)
+    found = magnify_shot(replace(of, squares=squares), request.getfixturevalue(kind), 2.5, CPU)
     assert (found[0].image != of.pictures[0]).any()
     for i in (1, 2):
         np.testing.assert_array_equal(found[i].image, of.pictures[i])
@@ -139,8 +154,8 @@ def test_turned_recording_gives_the_turned_image(kind: str, request: pytest.Fixt
     x, y, side = SQUARE
     lying = [np.ascontiguousarray(np.rot90(picture, -1)) for picture in of.pictures]  # what was up is right
     squares = np.tile(np.array([HEIGHT - y - side, x, side, 90], np.float32), (N, 1))
-    plain = magnify_shot(of, generator, SPREAD, 2.5, CPU)
-    turned = magnify_shot(replace(of, pictures=lying, squares=squares), generator, SPREAD, 2.5, CPU)
+    plain = magnify_shot(of, generator, 2.5, CPU)
+    turned = magnify_shot(replace(of, pictures=lying, squares=squares), generator, 2.5, CPU)
     for one, other in zip(plain, turned, strict=True):
         assert (one.image != of.pictures[one.frame - 10]).any()
         difference = np.abs(one.image.astype(int) - np.rot90(other.image))
@@ -157,8 +172,8 @@ def test_turned_recording_gives_the_turned_image(kind: str, request: pytest.Fixt
 @pytest.mark.parametrize("kind", ["warp", "vae"])
 def test_mirrored_recording_gives_the_mirror_image(kind: str, request: pytest.FixtureRequest):
     generator = request.getfixturevalue(kind)
-    plain = magnify_shot(shot(), generator, SPREAD, 2.5, CPU)
-    mirrored = magnify_shot(mirror(shot()), generator, SPREAD, 2.5, CPU)
+    plain = magnify_shot(shot(), generator, 2.5, CPU)
+    mirrored = magnify_shot(mirror(shot()), generator, 2.5, CPU)
     for one, other in zip(plain, mirrored, strict=True):
         assert (one.image != shot().pictures[one.frame - 10]).any()
         difference = np.abs(one.image.astype(int) - other.image[:, ::-1])
@@ -180,15 +195,16 @@ def test_arrows_point_from_the_reference_to_where_the_part_is():
 
 
 def test_arrows_do_not_depend_on_the_factor(warp: WarpGenerator):
-    one = magnify_shot(shot(), warp, SPREAD, 1.0, CPU)[0].vectors
+    one = magnify_shot(shot(), warp, 1.0, CPU)[0].vectors
     assert len(one)
-    np.testing.assert_array_equal(magnify_shot(shot(), warp, SPREAD, 2.5, CPU)[0].vectors, one)
+    np.testing.assert_array_equal(magnify_shot(shot(), warp, 2.5, CPU)[0].vectors, one)
 
 
-def test_heatmap_does_not_depend_on_the_factor_and_is_in_units_of_the_spread(warp: WarpGenerator):
-    one = magnify_shot(shot(), warp, SPREAD, 1.0, CPU)[0].heatmap
-    np.testing.assert_allclose(magnify_shot(shot(), warp, SPREAD, 4.0, CPU)[0].heatmap, one)
-    np.testing.assert_allclose(magnify_shot(shot(), warp, 2 * SPREAD, 1.0, CPU)[0].heatmap, one / 2, atol=1e-5)
+def test_heatmap_does_not_depend_on_the_factor_and_is_in_the_units_of_the_parts(warp: WarpGenerator):
+    one = magnify_shot(shot(), warp, 1.0, CPU)[0].heatmap
+    np.testing.assert_allclose(magnify_shot(shot(), warp, 4.0, CPU)[0].heatmap, one)
+    halved = replace(shot(), parts=shot().parts / 2)
+    np.testing.assert_allclose(magnify_shot(halved, warp, 1.0, CPU)[0].heatmap, one / 2, atol=1e-5)
 
 
 def test_on_a_floor_that_moves_with_the_region_only_the_subject_is_hot(warp: WarpGenerator):
@@ -196,8 +212,8 @@ def test_on_a_floor_that_moves_with_the_region_only_the_subject_is_hot(warp: War
     crops = np.repeat(floor[None], N, axis=0)
     crops[:, 8:24, 8:24] = 200  # the middle of the square
     moving = replace(shot(), crops=crops, background=floor, still=False)
-    hot = magnify_shot(moving, warp, SPREAD, 2.5, CPU)[0].heatmap
-    everywhere = magnify_shot(replace(moving, still=True), warp, SPREAD, 2.5, CPU)[0].heatmap
+    hot = magnify_shot(moving, warp, 2.5, CPU)[0].heatmap
+    everywhere = magnify_shot(replace(moving, still=True), warp, 2.5, CPU)[0].heatmap
     x, y, side = (int(v) for v in SQUARE)
     inside = slice(y + side // 2 - 7, y + side // 2 + 7), slice(x + side // 2 - 7, x + side // 2 + 7)
     np.testing.assert_allclose(hot[inside], everywhere[inside], atol=1e-5)
@@ -208,9 +224,9 @@ def test_on_a_floor_that_moves_with_the_region_only_the_subject_is_hot(warp: War
 
 def test_vae_heatmap_peaks_at_the_frames_deviation(vae: VaeGenerator):
     of = replace(shot(), score=np.array([0.5, 1.0, 3.0], np.float32))
-    peaks = [f.heatmap.max() for f in magnify_shot(of, vae, SPREAD, 2.5, CPU)]
+    peaks = [f.heatmap.max() for f in magnify_shot(of, vae, 2.5, CPU)]
     np.testing.assert_allclose(peaks, of.score, rtol=0.3)
-    assert all(f.vectors.shape == (0, 2, 2) for f in magnify_shot(of, vae, SPREAD, 2.5, CPU))
+    assert all(f.vectors.shape == (0, 2, 2) for f in magnify_shot(of, vae, 2.5, CPU))
 
 
 def test_splat_carries_values_to_where_the_pixels_come_from():

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -26,8 +27,10 @@ def reference(n: int = 5) -> Reference:
         reference=rng.normal(size=(n, 4)).astype(np.float32),
         score=rng.uniform(size=n).astype(np.float32),
         frame=np.arange(7, 7 + n),
-        spread=np.ones(2, np.float32),
+        parts=rng.uniform(size=(n, 2)).astype(np.float32),
         embedding="abc",
+        reliable=np.arange(n) % 3 > 0,
+        uncertainty=rng.uniform(size=n).astype(np.float32),
     )
 
 
@@ -35,10 +38,20 @@ def test_reference_comes_back_as_it_was(make_study: MakeStudy):
     study, written = make_study(), reference()
     write_reference(study, "walk", written)
     found = read_reference(study, "walk")
-    for name in ("reference", "score", "frame", "spread"):
+    for name in ("reference", "score", "frame", "parts", "reliable", "uncertainty"):
         np.testing.assert_array_equal(getattr(found, name), getattr(written, name))
         assert getattr(found, name).dtype == getattr(written, name).dtype
     assert found.embedding == "abc"
+
+
+def test_reference_of_an_older_version_is_all_reliable(make_study: MakeStudy):
+    study = make_study()
+    write_reference(study, "walk", reference())
+    for name in ("reliable", "uncertainty"):
+        shutil.rmtree(study.results_folder / "reference" / "walk.zarr" / name)
+    found = read_reference(study, "walk")
+    np.testing.assert_array_equal(found.reliable, np.ones(5, bool))
+    assert found.uncertainty is None
 
 
 def test_newer_reference_takes_the_place_of_the_older(make_study: MakeStudy):

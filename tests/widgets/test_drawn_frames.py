@@ -43,7 +43,7 @@ def test_the_viewer_does_not_wait_but_is_given_what_there_is(frames):
     view = (5, slice(None), slice(None))
     np.testing.assert_array_equal(video[view], frames.original[5])
     assert asked == [5]
-    drawn = frames.get(5).image
+    drawn = frames.image(5)
     np.testing.assert_array_equal(video[view], drawn)
     frames.factor = 0
     np.testing.assert_array_equal(video[view], drawn)  # until it is drawn at the new factor
@@ -53,16 +53,53 @@ def test_the_viewer_does_not_wait_but_is_given_what_there_is(frames):
     assert asked == [5, 5, 6]
 
 
+@pytest.mark.parametrize("seen", ["image", "marks"])
+def test_what_is_not_seen_is_not_drawn(frames, monkeypatch, seen):
+    def fail(*_: object) -> None:
+        raise AssertionError("nobody wants it")
+
+    hidden = "marks" if seen == "image" else "image"
+    setattr(frames, f"wants_{hidden}", False)
+    monkeypatch.setattr(frames._magnifier, "marks" if hidden == "marks" else "images", fail)
+    assert not frames.is_ready(5)
+    frames.prepare(5)
+    assert frames.is_ready(5)
+    setattr(frames, f"wants_{hidden}", True)
+    assert not frames.is_ready(5)
+    with pytest.raises(AssertionError, match="nobody"):
+        frames.prepare(5)
+
+
+def test_another_factor_does_not_draw_the_marks_again(frames, monkeypatch):
+    frames.prepare(5)
+    monkeypatch.setattr(frames._magnifier, "marks", None)
+    heatmap = frames.marks(5).heatmap
+    frames.factor = 2
+    assert not frames.is_ready(5)
+    frames.prepare(5)
+    assert frames.is_ready(5)
+    assert frames.marks(5).heatmap is heatmap
+
+
+def test_the_viewer_sees_the_last_heatmap_until_the_next_is_there(frames):
+    frames.ask = lambda frame: None
+    heat = DeviationVideo(frames)
+    assert not heat[5, :, :].any()
+    found = frames.marks(5).heatmap
+    np.testing.assert_array_equal(heat[5, :, :], found)
+    np.testing.assert_array_equal(heat[6, :, :], found)
+
+
 def test_the_curtain_hides_the_left(frames):
     video = MagnifiedVideo(frames)
     frames.split = 0.25
     np.testing.assert_array_equal(video[5][:, :16], frames.original[5][:, :16])
-    np.testing.assert_array_equal(video[5][:, 16:], frames.get(5).image[:, 16:])
+    np.testing.assert_array_equal(video[5][:, 16:], frames.image(5)[:, 16:])
 
 
 def test_frames_that_do_not_belong_to_the_recording_stay_as_they_are(trained):
     magnifier = Magnifier(trained, trained.recordings[-1].name, "cpu")
-    magnifier.frame = magnifier.frame[4:]
+    magnifier.frame, magnifier.left = magnifier.frame[4:], magnifier.left[4:]
     frames = DrawnFrames(magnifier, 6)
     np.testing.assert_array_equal(MagnifiedVideo(frames)[0], frames.original[0])
     assert not DeviationVideo(frames)[0].any()
@@ -71,10 +108,10 @@ def test_frames_that_do_not_belong_to_the_recording_stay_as_they_are(trained):
 def test_only_so_many_frames_are_kept(frames, monkeypatch):
     frames._room = 2
     for t in (1, 2, 3):
-        frames.get(t)
+        frames.prepare(t)
     assert [frames.is_ready(t) for t in (1, 2, 3)] == [False, True, True]
     frames.make_room(3)
-    frames.get(1)
+    frames.prepare(1)
     assert [frames.is_ready(t) for t in (1, 2, 3)] == [True, True, True]
     monkeypatch.setattr(drawn_frames, "MAX_BYTES", 1000)
     with pytest.raises(StudyError, match="fewer frames"):

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_ubam.errors import VideoError
+from napari_ubam.pipeline import drawing
 from napari_ubam.video import open_frames
 from napari_ubam.widgets.layers import find_layer, go_to_frame, show_recording
 from napari_ubam.widgets.magnify_layers import with_time
@@ -24,7 +27,7 @@ def drawn(widget):
     return {t for t in range(24) if widget.live.frames.is_ready(t)}
 
 
-def fail(frames, factor):
+def fail(frames, factor=None):
     raise VideoError(f"frame {frames[0]} cannot be decoded")
 
 
@@ -86,8 +89,51 @@ def test_arrows_are_those_of_the_current_frame(qtbot, widget, trained):
     direction = widget.viewer.layers["direction"]
     for t in (12, 14):
         go_to_frame(widget.viewer, video, t)
-        expected = with_time(widget.live.frames.get(t).vectors, t)
+        expected = with_time(widget.live.frames.marks(t).vectors, t)
         qtbot.waitUntil(lambda e=expected: np.array_equal(direction.data, e), timeout=30_000)
+
+
+def test_hidden_layers_are_not_drawn(qtbot, widget, trained):
+    widget.session.open(trained.folder)
+    video = show_recording(widget.viewer, trained.recordings[-1], 10)
+    widget.recording.setCurrentText(trained.recordings[-1].name)
+    widget.form.fields["factor"].value = 3
+    wait(qtbot, widget)
+    qtbot.waitUntil(lambda: widget.live.frames.is_ready(10), timeout=30_000)
+    _, magnified, deviation, direction = widget.viewer.layers
+    deviation.visible = direction.visible = False
+    go_to_frame(widget.viewer, video, 12)
+    qtbot.waitUntil(lambda: widget.live.frames.is_ready(12), timeout=30_000)
+    assert widget.live.frames.kept(12).marks is None
+    direction.visible = True
+    expected = with_time(widget.live.magnifier.marks([12])[0].vectors, 12)
+    qtbot.waitUntil(lambda: np.array_equal(direction.data, expected), timeout=30_000)
+    widget.viewer.layers.remove(magnified)
+    assert not widget.live.frames.wants_image
+
+
+def test_a_frame_without_a_good_reference_is_left_as_it_is_and_marked(qtbot, widget, trained, monkeypatch):
+    read = drawing.read_reference
+    few = np.arange(24) != 12
+    monkeypatch.setattr(drawing, "read_reference", lambda *given: replace(read(*given), reliable=few))
+    widget.session.open(trained.folder)
+    recording = trained.recordings[-1]
+    video = show_recording(widget.viewer, recording, 12)
+    widget.recording.setCurrentText(recording.name)
+    widget.form.fields["factor"].value = 6
+    wait(qtbot, widget)
+    assert widget.hint.text() == "Frame 12 has no good reference and is left as it is."
+    _, magnified, deviation, _ = widget.viewer.layers
+    assert magnified.metadata["ubam"]["left_as_they_are"] == [12]
+    np.testing.assert_array_equal(magnified.data[12], video.data[12])
+    assert not deviation.data[12].any()
+    go_to_frame(widget.viewer, video, 13)
+    assert not widget.hint.text()
+    widget.form.fields["unreliable"].value = "magnify"
+    wait(qtbot, widget)
+    go_to_frame(widget.viewer, video, 12)
+    assert not widget.hint.text()
+    assert deviation.data[12].any()
 
 
 def test_ways_to_compare_are_undone(qtbot, widget, trained):
@@ -113,7 +159,7 @@ def test_ways_to_compare_are_undone(qtbot, widget, trained):
     row.choice.setCurrentText("overlay")
     assert magnified.opacity == 0.4
     np.testing.assert_array_equal(magnified.extent.world, video.extent.world)
-    np.testing.assert_array_equal(magnified.data[5], widget.live.frames.get(5).image)
+    np.testing.assert_array_equal(magnified.data[5], widget.live.frames.image(5))
 
 
 def test_another_recording_takes_over_the_layers(qtbot, widget, trained):
@@ -145,7 +191,7 @@ def test_a_video_that_is_gone_is_one_message(qtbot, widget, trained, notificatio
     factor.value = 3
     wait(qtbot, widget)
     notifications.clear()
-    widget.live.magnifier.draw = fail
+    widget.live.magnifier.images = widget.live.magnifier.marks = fail
     for value in (4, 5, 6):
         factor.value = value
     qtbot.waitUntil(lambda: len(notifications) > 0 and not widget.live._latest.busy, timeout=30_000)

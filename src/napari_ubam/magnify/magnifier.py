@@ -6,18 +6,20 @@ Factor 0 shows the reference posture, 1 the recording itself, more than 1 the de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 
+from napari_ubam.magnify.limit import limit_movement
+from napari_ubam.magnify.marks import Marks, no_marks
 from napari_ubam.magnify.region import Region, warp_region
 from napari_ubam.models.inputs import as_pictures
 from napari_ubam.models.landmarks import pixel_grid
 from napari_ubam.models.objectives import FOREGROUND
 from napari_ubam.models.vae import VaeGenerator
-from napari_ubam.models.warp import GRID, WarpGenerator
+from napari_ubam.models.warp import GRID, Warp, WarpGenerator
 
 ARROW_STEP = 2  # cells of the warp's grid from one arrow to the next
 SHORTEST_ARROW = 0.02  # that is drawn [half the square's side]
@@ -33,12 +35,8 @@ class MagnifiedFrame:
         Its number in the file.
     image : ndarray of uint8, shape (Y, X, 3)
         The frame with the deviation multiplied by the factor.
-    heatmap : ndarray of float32, shape (Y, X)
-        How far each pixel's part deviates; 1 is the 95th percentile of the reference subjects, each measured by the
-        others.
-    vectors : ndarray of float32, shape (n, 2, 2)
-        The deviation's direction, whatever the factor: arrows from where a part would be in the reference posture to
-        where it is, start and direction as y and x [px]. None (n = 0) from a generator without a flow.
+    heatmap, vectors : ndarray
+        As in `Marks`.
     """
 
     frame: int
@@ -74,6 +72,8 @@ class Shot:
         The frames' deviation.
     parts : ndarray, shape (B, K)
         How far each landmark deviates; 1 is the 95th percentile of the reference subjects.
+    left : ndarray of bool, shape (B,)
+        Frames that are left as they are, and not marked.
     """
 
     frame: np.ndarray
@@ -87,6 +87,16 @@ class Shot:
     reference: np.ndarray
     score: np.ndarray
     parts: np.ndarray
+    left: np.ndarray
+
+    def without_left(self) -> Shot:
+        """Give the frames that are not left as they are."""
+        rows = np.flatnonzero(~self.left)
+        if len(rows) == len(self.left):
+            return self
+        per_frame = ("frame", "crops", "squares", "posture", "reference", "score", "parts", "left")
+        arrays = {name: getattr(self, name)[rows] for name in per_frame}
+        return replace(self, pictures=[self.pictures[i] for i in rows], **arrays)
 
 
 def magnified_posture(posture: np.ndarray, reference: np.ndarray, factor: float) -> np.ndarray:
@@ -97,7 +107,18 @@ def magnified_posture(posture: np.ndarray, reference: np.ndarray, factor: float)
 def magnify_shot(
     shot: Shot, generator: WarpGenerator | VaeGenerator, factor: float, device: torch.device
 ) -> list[MagnifiedFrame]:
-    """Magnify the deviation in consecutive frames.
+    """Magnify the deviation in consecutive frames, and mark it: `draw_shot` and `mark_shot` together."""
+    images, marks = draw_shot(shot, generator, factor, device), mark_shot(shot, generator, device)
+    return [
+        MagnifiedFrame(int(frame), image, of.heatmap, of.vectors)
+        for frame, image, of in zip(shot.frame, images, marks, strict=True)
+    ]
+
+
+def draw_shot(
+    shot: Shot, generator: WarpGenerator | VaeGenerator, factor: float, device: torch.device
+) -> list[np.ndarray]:
+    """Draw consecutive frames with the deviation multiplied by a factor.
 
     Parameters
     ----------
@@ -109,66 +130,122 @@ def magnify_shot(
         0 shows the reference posture, 1 the recording itself.
     device : torch.device
         Where to compute.
+
+    Returns
+    -------
+    list of ndarray of uint8, shape (Y, X, 3)
     """
+    if shot.left.all():
+        return [picture.copy() for picture in shot.pictures]
+    some = shot.without_left()
     if isinstance(generator, WarpGenerator):
-        return _warp(shot, generator, factor, device)
-    return _redraw(shot, generator, factor, device)
+        drawn = iter(_draw_warped(some, generator, factor, device))
+    else:
+        drawn = iter(_draw_anew(some, generator, factor, device))
+    return [picture.copy() if left else next(drawn) for picture, left in zip(shot.pictures, shot.left, strict=True)]
 
 
-@torch.inference_mode()
-def _warp(shot: Shot, generator: WarpGenerator, factor: float, device: torch.device) -> list[MagnifiedFrame]:
-    n, k = len(shot.frame), generator.n_landmarks
-    small = np.stack([cv2.resize(crop, (GRID, GRID), interpolation=cv2.INTER_AREA) for crop in shot.crops])
-    still = cv2.resize(shot.background, (GRID, GRID), interpolation=cv2.INTER_AREA)
-    pictures, background = as_pictures(small, device), as_pictures(still[None].repeat(n, 0), device)
-    now = shot.posture.reshape(n, k, 2)
-    reference = shot.reference.reshape(n, k, 2)
-    drawn = magnified_posture(now, reference, factor)
-    points = {name: torch.as_tensor(p, dtype=torch.float32, device=device) for name, p in
-              (("now", now), ("drawn", drawn), ("reference", reference))}  # fmt: skip
-    warp = generator(pictures, background, points["now"], points["drawn"])
+def mark_shot(shot: Shot, generator: WarpGenerator | VaeGenerator, device: torch.device) -> list[Marks]:
+    """Say where consecutive frames deviate.
+
+    Parameters
+    ----------
+    shot, generator, device
+        As in `draw_shot`.
+    """
+    if shot.left.all():
+        return [no_marks(*picture.shape[:2]) for picture in shot.pictures]
+    some = shot.without_left()
+    if isinstance(generator, WarpGenerator):
+        found = iter(_mark_warped(some, generator, device))
+    else:
+        found = iter(_mark_anew(some, generator, device))
+    return [
+        no_marks(*picture.shape[:2]) if left else next(found)
+        for picture, left in zip(shot.pictures, shot.left, strict=True)
+    ]
+
+
+def _draw_warped(shot: Shot, generator: WarpGenerator, factor: float, device: torch.device) -> list[np.ndarray]:
+    wanted = magnified_posture(shot.posture, shot.reference, factor)
+    if factor > 1:
+        shape = (len(wanted), generator.n_landmarks, 2)
+        wanted = limit_movement(shot.posture.reshape(shape), wanted.reshape(shape))
+    warp = _warp(shot, generator, wanted, device)
     flow, uncovered = warp.flow.cpu().numpy(), warp.uncovered[:, 0].cpu().numpy()
     fill = warp.fill.movedim(1, -1).cpu().numpy() * 127.5
+    return [
+        warp_region(picture, region, flow[i], uncovered[i], fill[i], shot.background)
+        for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True))
+    ]
 
-    back = generator(pictures, background, points["now"], points["reference"])
+
+def _mark_warped(shot: Shot, generator: WarpGenerator, device: torch.device) -> list[Marks]:
+    back = _warp(shot, generator, shot.reference, device)
     heat = np.einsum("bkhw,bk->bhw", back.parts[:, 1:].cpu().numpy(), shot.parts)
-    back_flow = back.flow.cpu().numpy()
-    heat = splat(heat, back_flow)
-
-    frames = []
-    for i, picture in enumerate(shot.pictures):
-        region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
-        image = warp_region(picture, region, flow[i], uncovered[i], fill[i], shot.background)
-        arrows = deviation_arrows(back_flow[i], region)
+    flow = back.flow.cpu().numpy()
+    heat = splat(heat, flow)
+    marks = []
+    for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True)):
         heatmap = _heatmap(heat[i], region, picture.shape[:2])
         if not shot.still:
             seen = subject_presence(shot.crops[i], shot.background)
             heatmap[region.rows, region.columns] *= region.spread(seen, smooth=False)
-        frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, arrows))
-    return frames
+        marks.append(Marks(heatmap, deviation_arrows(flow[i], region)))
+    return marks
 
 
 @torch.inference_mode()
-def _redraw(shot: Shot, generator: VaeGenerator, factor: float, device: torch.device) -> list[MagnifiedFrame]:
-    appearance, _ = generator.appear(as_pictures(shot.crops, device))
+def _warp(shot: Shot, generator: WarpGenerator, wanted: np.ndarray, device: torch.device) -> Warp:
+    """Find the warp that leads to the postures that are wanted."""
+    n, k = len(shot.frame), generator.n_landmarks
+    small = np.stack([cv2.resize(crop, (GRID, GRID), interpolation=cv2.INTER_AREA) for crop in shot.crops])
+    still = cv2.resize(shot.background, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    pictures, background = as_pictures(small, device), as_pictures(still[None].repeat(n, 0), device)
+    now, then = (
+        torch.as_tensor(posture.reshape(n, k, 2), dtype=torch.float32, device=device)
+        for posture in (shot.posture, wanted)
+    )
+    return generator(pictures, background, now, then)
 
-    def draw(posture: np.ndarray) -> np.ndarray:
-        codes = torch.as_tensor(posture, dtype=torch.float32, device=device)
-        return generator.draw(appearance, codes).movedim(1, -1).cpu().numpy() * 127.5 + 127.5
 
-    drawn = draw(magnified_posture(shot.posture, shot.reference, factor))
-    change = np.abs(draw(shot.posture) - draw(shot.reference)).mean(-1)
-    frames = []
-    for i, picture in enumerate(shot.pictures):
-        region = Region.of(shot.squares[i], shot.mirrored, *picture.shape[:2])
+def _draw_anew(shot: Shot, generator: VaeGenerator, factor: float, device: torch.device) -> list[np.ndarray]:
+    (drawn,) = _pictures(shot, generator, [magnified_posture(shot.posture, shot.reference, factor)], device)
+    images = []
+    for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True)):
         image = picture.copy()
         new = np.clip(np.round(region.spread(drawn[i].astype(np.float32))), 0, 255).astype(np.uint8)
         part = image[region.rows, region.columns]
         part[region.inside()] = new[region.inside()]
-        heat = shot.score[i] * change[i] / (change[i].max() + 1e-6)  # its peak is the frame's deviation
-        heatmap = _heatmap(heat, region, picture.shape[:2])
-        frames.append(MagnifiedFrame(int(shot.frame[i]), image, heatmap, np.zeros((0, 2, 2), np.float32)))
-    return frames
+        images.append(image)
+    return images
+
+
+def _mark_anew(shot: Shot, generator: VaeGenerator, device: torch.device) -> list[Marks]:
+    now, reference = _pictures(shot, generator, [shot.posture, shot.reference], device)
+    change = np.abs(now - reference).mean(-1)
+    heat = shot.score[:, None, None] * change / (change.max((1, 2), keepdims=True) + 1e-6)  # peaks at the deviation
+    return [
+        Marks(_heatmap(heat[i], region, picture.shape[:2]), np.zeros((0, 2, 2), np.float32))
+        for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True))
+    ]
+
+
+@torch.inference_mode()
+def _pictures(
+    shot: Shot, generator: VaeGenerator, postures: list[np.ndarray], device: torch.device
+) -> list[np.ndarray]:
+    """Draw the shot's subject in several postures (B, d): each (B, S, S, 3) in grey levels."""
+    appearance, _ = generator.appear(as_pictures(shot.crops, device))
+    codes = (torch.as_tensor(posture, dtype=torch.float32, device=device) for posture in postures)
+    return [generator.draw(appearance, code).movedim(1, -1).cpu().numpy() * 127.5 + 127.5 for code in codes]
+
+
+def _regions(shot: Shot) -> list[Region]:
+    return [
+        Region.of(square, shot.mirrored, *picture.shape[:2])
+        for square, picture in zip(shot.squares, shot.pictures, strict=True)
+    ]
 
 
 def deviation_arrows(flow: np.ndarray, region: Region) -> np.ndarray:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 EDGE = 0.06  # share of the region's side within which a change fades out at the region's edge
+STILL = 1 / 64  # shift below which a pixel stays as it is [px]; OpenCV itself rounds to 1/32
+CLOSED = 1 / 512  # share of the filling below which it cannot be seen
+
+_CUBIC = -0.75  # as in OpenCV
+_LARGEST = 256  # side of a grid up to which products of matrices are the quickest
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +54,29 @@ class Region:
         return cls(x, y, side, mirrored, rows, columns, angle)
 
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return x and y of every pixel of the region in the frame [px], float32 (h, w) each."""
+        """Return x and y of every pixel of the region in the frame [px], float32 (1, w) and (h, 1)."""
         x = np.arange(self.columns.start, self.columns.stop, dtype=np.float32)
         y = np.arange(self.rows.start, self.rows.stop, dtype=np.float32)
-        return np.meshgrid(x, y)
+        return x[None], y[:, None]
 
+    @cached_property
     def from_centre(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the pixels' middles lie in the square that the network saw: (h, w) each, -0.5 to 0.5 inside."""
+        """Where the pixels' middles lie in the square that the network saw, across and down: -0.5 to 0.5 inside.
+
+        (1, w) and (h, 1) where the square is not turned, (h, w) each where it is.
+        """
         x, y = self.pixels()
         dx, dy = x + 0.5 - (self.x + self.side / 2), y + 0.5 - (self.y + self.side / 2)
+        if not self.angle:
+            return (-dx if self.mirrored else dx) / self.side, dy / self.side
         cos, sin = math.cos(self.angle) / self.side, math.sin(self.angle) / self.side
         across, down = cos * dx + sin * dy, cos * dy - sin * dx
         return (-across if self.mirrored else across), down
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows and columns there are."""
+        return max(0, self.rows.stop - self.rows.start), max(0, self.columns.stop - self.columns.start)
 
     def spread(self, coarse: np.ndarray, smooth: bool = True) -> np.ndarray:
         """Enlarge what a network says of the square, (g, g) or (g, g, c), to the region's pixels.
@@ -71,22 +88,42 @@ class Region:
         smooth : bool
             Interpolate with cubic splines rather than linearly.
         """
-        across, down = self.from_centre()
-        if not across.size:  # OpenCV takes no empty arrays
-            return np.zeros((*across.shape, *coarse.shape[2:]), coarse.dtype)
-        at_x, at_y = ((share + 0.5) * n - 0.5 for share, n in ((across, coarse.shape[1]), (down, coarse.shape[0])))
+        if 0 in self.shape:  # OpenCV takes no empty arrays
+            return np.zeros((*self.shape, *coarse.shape[2:]), coarse.dtype)
+        across, down = self.from_centre
+        at_x, at_y = (across + 0.5) * coarse.shape[1] - 0.5, (down + 0.5) * coarse.shape[0] - 0.5
+        if not self.angle and _are_whole(at_x) and _are_whole(at_y):
+            rows, columns = _inside(np.round(at_y[:, 0]), len(coarse)), _inside(np.round(at_x[0]), coarse.shape[1])
+            return coarse[_as_slice(rows)][:, _as_slice(columns)]
+        if not self.angle and max(coarse.shape[:2]) <= _LARGEST:
+            return _product(coarse, at_y[:, 0], at_x[0], smooth)
         how = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
-        return cv2.remap(coarse, at_x, at_y, how, borderMode=cv2.BORDER_REPLICATE)
+        map_x, map_y = (np.broadcast_to(at, self.shape).astype(np.float32) for at in (at_x, at_y))
+        return cv2.remap(coarse, map_x, map_y, how, borderMode=cv2.BORDER_REPLICATE)
+
+    def within(self, chosen: np.ndarray) -> Region:
+        """Narrow the region to a rectangle around what some cells of a grid over the square, (g, g) bool, reach."""
+        if chosen.all():
+            return self
+        rows, columns = np.nonzero(chosen)
+        if not rows.size:
+            return replace(self, rows=slice(0, 0), columns=slice(0, 0))
+        cells = np.array([(x, y) for x in (columns.min(), columns.max()) for y in (rows.min(), rows.max())])
+        shape = np.array(chosen.shape[::-1])
+        found = self.to_frame((cells + 0.5) * 2 / shape - 1)
+        reach = 2 * self.side / shape.min() * (abs(math.cos(self.angle)) + abs(math.sin(self.angle)))  # cubic splines'
+        (left, top), (right, bottom) = np.floor(found.min(0) - reach), np.ceil(found.max(0) + reach) + 1
+        return replace(self, rows=_overlap(self.rows, top, bottom), columns=_overlap(self.columns, left, right))
 
     def inside(self) -> np.ndarray:
         """Return which pixels lie in the square: (h, w) bool."""
-        across, down = self.from_centre()
+        across, down = self.from_centre
         return np.maximum(np.abs(across), np.abs(down)) <= 0.5
 
     def fade(self) -> np.ndarray:
         """Return 1 inside the region, falling to 0 at its edge, and 0 beside it: (h, w) float32."""
-        across, down = self.from_centre()
-        return np.clip((0.5 - np.maximum(np.abs(across), np.abs(down))) / EDGE, 0, 1)
+        across, down = (np.clip((0.5 - np.abs(at)) / EDGE, 0, 1).astype(np.float32) for at in self.from_centre)
+        return np.minimum(across, down)
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:
         """Return where points (K, 2), x and y in [-1, 1] of the square, lie in the frame [px]."""
@@ -127,14 +164,68 @@ def warp_region(
     -------
     ndarray of uint8, shape (Y, X, 3)
     """
-    x, y = region.pixels()
-    if not x.size:
-        return frame.copy()
-    fade = region.fade()
-    shift = region.vectors_to_frame(region.spread(flow.astype(np.float32))).astype(np.float32) * fade[..., None]
-    moved = cv2.remap(frame, x + shift[..., 0], y + shift[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    share = (region.spread(uncovered.astype(np.float32), smooth=False) * fade)[..., None]
-    filling = region.spread(background, smooth=False) + region.spread(fill.astype(np.float32), smooth=False)
     result = frame.copy()
-    result[region.rows, region.columns] = np.clip(np.round(moved + share * (filling - moved)), 0, 255).astype(np.uint8)
+    shift = region.vectors_to_frame(flow)
+    moving = region.within(np.abs(shift).max(-1) > STILL)
+    if 0 not in moving.shape:
+        (x, y), fade = moving.pixels(), moving.fade()
+        map_x, map_y = (at + fade * moving.spread(shift[..., i].astype(np.float32)) for i, at in enumerate((x, y)))
+        moved = cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        result[moving.rows, moving.columns] = moved
+    filled = region.within(uncovered > CLOSED)
+    if 0 not in filled.shape:
+        share = filled.spread(uncovered.astype(np.float32), smooth=False) * filled.fade()
+        still = filled.spread(background, smooth=False)
+        filling = cv2.add(still, filled.spread(fill.astype(np.float32), smooth=False), dtype=cv2.CV_8U)
+        part = result[filled.rows, filled.columns]
+        part[:] = cv2.blendLinear(np.ascontiguousarray(part), filling, 1 - share, share)
     return result
+
+
+def _product(coarse: np.ndarray, at_y: np.ndarray, at_x: np.ndarray, smooth: bool) -> np.ndarray:
+    """Interpolate a grid (g, g) or (g, g, c) at rows (h,) and columns (w,) of its own: (h, w) or (h, w, c)."""
+    rows, columns = _weights(at_y, len(coarse), smooth), _weights(at_x, coarse.shape[1], smooth).T
+    planes = coarse.reshape(*coarse.shape[:2], -1).astype(np.float32)
+    spread = [rows @ (np.ascontiguousarray(planes[..., i]) @ columns) for i in range(planes.shape[-1])]
+    if coarse.dtype == np.uint8:
+        spread = [np.clip(np.round(plane), 0, 255).astype(np.uint8) for plane in spread]
+    return spread[0] if coarse.ndim == 2 else cv2.merge(spread)
+
+
+def _weights(at: np.ndarray, n: int, smooth: bool) -> np.ndarray:
+    """Say how much each of n cells counts at some places (m,): (m, n) float32; beside the cells, the last one does."""
+    first = np.floor(at)
+    part = at - first
+    if smooth:  # Keys, IEEE Trans. ASSP 29, 1153 (1981)
+        far, near = (_cubic(np.stack([1 + part, 2 - part]), True), _cubic(np.stack([part, 1 - part]), False))
+        taps = {-1: far[0], 0: near[0], 1: near[1], 2: far[1]}
+    else:
+        taps = {0: 1 - part, 1: part}
+    weights, row = np.zeros((len(at), n), np.float32), np.arange(len(at))
+    for offset, share in taps.items():
+        weights[row, _inside(first + offset, n)] += share
+    return weights
+
+
+def _cubic(distance: np.ndarray, far: bool) -> np.ndarray:
+    if far:  # one to two cells away
+        return _CUBIC * (((distance - 5) * distance + 8) * distance - 4)
+    return ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance * distance + 1
+
+
+def _inside(at: np.ndarray, n: int) -> np.ndarray:
+    return np.clip(at, 0, n - 1).astype(int)
+
+
+def _as_slice(at: np.ndarray) -> np.ndarray | slice:
+    """Give consecutive places as a slice, which copies nothing."""
+    return slice(int(at[0]), int(at[0]) + len(at)) if at[-1] - at[0] == len(at) - 1 else at
+
+
+def _are_whole(at: np.ndarray) -> bool:
+    return bool(np.abs(at - np.round(at)).max() < 1e-3)
+
+
+def _overlap(one: slice, start: float, stop: float) -> slice:
+    first, last = max(one.start, int(start)), min(one.stop, int(stop))
+    return slice(first, max(first, last))

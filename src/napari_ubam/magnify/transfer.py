@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from napari_ubam.magnify.compose import PAPER, side_by_side
-from napari_ubam.magnify.magnifier import Shot, magnify_shot
+from napari_ubam.magnify.magnifier import Shot, draw_shot
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
 
@@ -89,7 +89,7 @@ def draw_postures(
     list of ndarray of uint8, shape (Y, X, 3)
         The whole frames.
     """
-    return [f.image for f in magnify_shot(replace(shot, reference=wanted), generator, 0.0, device)]
+    return draw_shot(replace(shot, reference=wanted), generator, 0.0, device)
 
 
 def add_difference(frames: np.ndarray, mean: np.ndarray, other_mean: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,8 +50,11 @@ def magnify(
         If the recording cannot be read, or was not measured yet.
     """
     settings = settings or MagnifySettings()
-    with closing(Magnifier(study, name, settings.device, report)) as magnifier:
-        yield from magnifier.iterate(settings.factor, frames, report)
+    with (
+        closing(Magnifier(study, name, settings.device, report, settings.unreliable)) as magnifier,
+        closing(magnifier.iterate(settings.factor, frames, report)) as found,
+    ):
+        yield from found
 
 
 def save_magnified(
@@ -66,7 +70,8 @@ def save_magnified(
     out : str or Path
         A name that ends in .mkv (FFV1, lossless) or .mp4 (H.264).
     heatmap : str or Path, optional
-        A name that ends in .zarr: an array (T, Y, X) float32.
+        A name that ends in .zarr: an array (T, Y, X) float32. Its attributes say which recording, its first and last
+        frame, and the frames that were left as they are for want of a good reference.
 
     Returns
     -------
@@ -85,22 +90,29 @@ def save_magnified(
     if heatmap is not None and Path(heatmap).suffix.lower() != ".zarr":
         raise StudyError(f"{heatmap} cannot be written: give the heatmap a name that ends in .zarr.")
     fps = load_crops(study, recording, report).fps or ASSUMED_FPS
-    found = magnify(study, name, settings, frames=frames, report=report)
-    if heatmap is None:
-        return write_video(out, (frame.image for frame in found), fps)
-    with atomic_path(heatmap) as temporary:
-        return write_video(out, _with_heatmap(found, temporary), fps)
+    settings = settings or MagnifySettings()
+    with closing(Magnifier(study, name, settings.device, report, settings.unreliable)) as magnifier:
+        if heatmap is None:
+            with closing(magnifier.iterate_images(settings.factor, frames, report)) as images:
+                return write_video(out, images, fps)
+        with atomic_path(heatmap) as temporary, closing(magnifier.iterate(settings.factor, frames, report)) as found:
+            rows = magnifier.rows(frames)
+            about = {
+                "recording": name,
+                "frames": [int(magnifier.frame[rows[0]]), int(magnifier.frame[rows[-1]])],
+                "left_as_they_are": magnifier.frame[rows][magnifier.left[rows]].tolist(),
+            }
+            return write_video(out, _with_heatmap(found, len(rows), about, temporary), fps)
 
 
-def _with_heatmap(found: Iterator[MagnifiedFrame], path: Path) -> Iterator[np.ndarray]:
-    """Pass on the images, and write the heatmaps to a Zarr array on the way."""
+def _with_heatmap(found: Iterator[MagnifiedFrame], n: int, about: dict[str, Any], path: Path) -> Iterator[np.ndarray]:
+    """Pass on the images of n frames, and write the heatmaps to a Zarr array on the way."""
     import zarr  # slow to import, and only this needs it
 
     array = None
     for i, frame in enumerate(found):
         if array is None:
             shape = frame.heatmap.shape
-            array = zarr.create_array(path, shape=(0, *shape), chunks=(1, *shape), dtype="float32")
-        array.resize((i + 1, *array.shape[1:]))
+            array = zarr.create_array(path, shape=(n, *shape), chunks=(1, *shape), dtype="float32", attributes=about)
         array[i] = frame.heatmap
         yield frame.image

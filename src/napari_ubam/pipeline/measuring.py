@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_ubam.analysis.deviation import Movement, measure_deviation, subject_table
+from napari_ubam.analysis.deviation import measure_deviation, subject_table
 from napari_ubam.analysis.groups import compare_groups
+from napari_ubam.analysis.matching import Movement
 from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.store import load_config
 from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded
@@ -66,9 +67,11 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     )  # fmt: skip
     for name, deviation in deviations.items():
         about = fingerprint(movements[name].posture)
-        write_reference(
-            study, name, Reference(deviation.reference, deviation.score, frames[name], deviation.parts, about)
-        )
+        found = Reference(
+            deviation.reference, deviation.score, frames[name], deviation.parts, about, deviation.reliable,
+            deviation.uncertainty,
+        )  # fmt: skip
+        write_reference(study, name, found)
     rows = [
         pd.DataFrame(
             {"recording": name, "subject": movements[name].subject, "group": movements[name].group,

@@ -139,10 +139,10 @@ def _shot(of: _Known, rows: np.ndarray) -> Shot:
     with open_frames(of.recording.path) as source:
         pictures = list(source.read(crops.frame[rows].tolist()))
     background = crops.background if crops.background is not None else background_of(crops)
-    codes = of.codes[rows]
+    codes, n = of.codes[rows], len(rows)
     return Shot(
         crops.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored, background,
-        crops.background is not None, codes, codes, np.zeros(len(rows), np.float32),
+        crops.background is not None, codes, codes, np.zeros(n), np.zeros((n, 1)), np.zeros(n, bool),
     )  # fmt: skip
 
 

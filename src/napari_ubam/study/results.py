@@ -40,6 +40,10 @@ class Reference:
         How far each landmark or entry of the code deviates; 1 is the 95th percentile of the reference subjects.
     embedding : str
         `fingerprint` of the postures that these are the reference of.
+    reliable : ndarray of bool, shape (T,)
+        Whether the frame has a good reference; all True where an older version has not written it.
+    uncertainty : ndarray of float32, shape (T,), or None
+        How much reference subjects disagree about it, 1 is usual; None if that was not measured.
     """
 
     reference: np.ndarray
@@ -47,12 +51,17 @@ class Reference:
     frame: np.ndarray
     parts: np.ndarray
     embedding: str
+    reliable: np.ndarray
+    uncertainty: np.ndarray | None = None
 
 
 def write_reference(study: Study, name: str, reference: Reference) -> None:
     """Write the reference postures of the recording ``name`` to ``results/reference/NAME.zarr``."""
     arrays = {key: np.asarray(getattr(reference, key), np.float32) for key in ("reference", "score", "parts")}
     arrays["frame"] = np.asarray(reference.frame, np.int64)
+    arrays["reliable"] = np.asarray(reference.reliable, bool)
+    if reference.uncertainty is not None:
+        arrays["uncertainty"] = np.asarray(reference.uncertainty, np.float32)
     write_arrays(_reference_path(study, name), arrays, {"embedding": reference.embedding})
 
 
@@ -68,6 +77,9 @@ def read_reference(study: Study, name: str) -> Reference:
     command = f"napari-ubam deviate {study.folder}"
     with open_arrays(path, missing=f"{name} was not measured yet", command=command) as group:
         arrays = {key: np.asarray(group[key]) for key in ("reference", "score", "frame", "parts")}
+        arrays["reliable"] = np.asarray(group.get("reliable", np.ones(len(arrays["frame"]), bool)))
+        if "uncertainty" in group:
+            arrays["uncertainty"] = np.asarray(group["uncertainty"])
         return Reference(**arrays, embedding=str(group.attrs["embedding"]))
 
 

@@ -72,8 +72,8 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> i
             if not count:
                 shape = image.shape
                 stream = container.add_stream(kind["codec"], rate=rate, options=kind["options"])
-                even = kind["pix_fmt"] == "yuv420p"
-                stream.height, stream.width = (side + (side % 2 if even else 0) for side in shape[:2])
+                subsampled = kind["pix_fmt"] == "yuv420p"
+                stream.height, stream.width = (side + (side % 2 if subsampled else 0) for side in shape[:2])
                 stream.pix_fmt = kind["pix_fmt"]
             if image.shape != shape:
                 raise VideoError(
@@ -81,7 +81,8 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> i
                     f"the first is {shape[1]} x {shape[0]}. All frames must have one size."
                 )
             missing = ((0, stream.height - shape[0]), (0, stream.width - shape[1]), (0, 0))
-            picture = av.VideoFrame.from_ndarray(np.pad(image, missing, mode="edge"), format="rgb24")
+            even = np.pad(image, missing, mode="edge") if np.any(missing) else image
+            picture = av.VideoFrame.from_ndarray(even, format="rgb24")
             picture.pts, picture.time_base = count, 1 / rate
             container.mux(stream.encode(picture))
             count += 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_ubam.magnify.marks import Marks
 from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
@@ -43,6 +45,7 @@ class LiveMagnification(QObject):
     """
 
     failed = Signal(object)  # an exception
+    told = Signal(str)  # what is to be known of the current frame
 
     def __init__(self, viewer: Viewer, recording: Recording, magnifier: Magnifier, settings: MagnifySettings) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class LiveMagnification(QObject):
         self._refresh()
         self._at = self._now()
         viewer.dims.events.current_step.connect(self._on_time_moved)
+        viewer.layers.events.removed.connect(self._on_seen)
 
     def show(self) -> None:
         """Show recording and layers, adding what was removed."""
@@ -73,6 +77,9 @@ class LiveMagnification(QObject):
         if self.layers and all(layer in self.viewer.layers for layer in self.layers):
             return
         self.layers = show_magnification(self.viewer, self.recording, self.video, self.frames, self.settings)
+        for layer in self.layers:
+            layer.events.visible.connect(self._on_seen)
+        self._on_seen()
         self.viewer.layers.selection.active = self.video
         self._pointed = -1
         self.compare(self._way, self._share)
@@ -125,14 +132,22 @@ class LiveMagnification(QObject):
         ndarray of float32, shape (n, 2, 3)
             Their arrows, for `take_arrows`.
         """
-        factor, arrows = self.frames.factor, []
-        for one in self.magnifier.iterate(factor, frames, report):
-            if self.frames.factor != factor:
-                break
-            self.frames.keep(one, factor)
-            arrows.append(with_time(one.vectors, one.frame))
-        done = range(frames.start, frames.start + len(arrows))
-        return done, np.concatenate([np.zeros((0, 2, 3), np.float32), *arrows])
+        factor, arrows = self.frames.factor, [np.zeros((0, 2, 3), np.float32)]
+        if self.frames.wants_marks:
+            with closing(self.magnifier.iterate(factor, frames, report)) as found:
+                for one in found:
+                    if self.frames.factor != factor:
+                        break
+                    self.frames.keep_image(one.frame, one.image, factor)
+                    self.frames.keep_marks(one.frame, Marks(one.heatmap, one.vectors))
+                    arrows.append(with_time(one.vectors, one.frame))
+            return range(frames.start, frames.start + len(arrows) - 1), np.concatenate(arrows)
+        with closing(self.magnifier.iterate_images(factor, frames, report)) as images:
+            for frame, image in zip(frames, images, strict=False):
+                if self.frames.factor != factor:
+                    break
+                self.frames.keep_image(frame, image, factor)
+        return range(0), arrows[0]
 
     def take_arrows(self, frames: range, arrows: np.ndarray) -> None:
         """Show the arrows of many frames at once, as `fill` gives them."""
@@ -140,9 +155,18 @@ class LiveMagnification(QObject):
         self._whole, self._arrows, self._pointed = frames, arrows, -1
         self._refresh()
 
+    def tell(self) -> None:
+        """Say whether the current frame is left as it is."""
+        frame = self._now()
+        left = frame in self.frames.left
+        self.told.emit(f"Frame {frame} has no good reference and is left as it is." if left else "")
+
     def close(self) -> None:
         """Leave the layers to themselves: they are drawn without a thread from now on."""
         self.viewer.dims.events.current_step.disconnect(self._on_time_moved)
+        self.viewer.layers.events.removed.disconnect(self._on_seen)
+        for layer in self.layers:
+            layer.events.visible.disconnect(self._on_seen)
         self.frames.ask = None
         self._latest.close()
 
@@ -150,16 +174,27 @@ class LiveMagnification(QObject):
         if self._latest.busy and self._asked == (frame, self.frames.factor):
             return  # both image layers ask for it
         self._asked = (frame, self.frames.factor)
-        self._latest.ask(lambda: (frame, self.frames.get(frame)))
+        self._latest.ask(lambda: self._prepared(frame))
+
+    def _prepared(self, frame: int) -> int:
+        self.frames.prepare(frame)
+        return frame
+
+    def _on_seen(self) -> None:
+        """Draw from now on what is seen."""
+        image, heat, arrows = (layer.visible and layer in self.viewer.layers for layer in self.layers)
+        self.frames.wants_image, self.frames.wants_marks = image, heat or arrows
+        self._point()
 
     def _on_time_moved(self) -> None:
         if (now := self._now()) != self._at:  # napari also tells of it when the layers' extents change
             self._at, self._time_moves = now, True
+            self.tell()
             self._point()
 
-    def _on_drawn(self, result: tuple[int, object]) -> None:
+    def _on_drawn(self, frame: int) -> None:
         now = self._now()
-        if result[0] == now or not self.frames.is_ready(now):
+        if frame == now or not self.frames.is_ready(now):
             self._refresh()
         if self._time_moves and not self._latest.busy:
             self._draw_ahead(range(now + 1, min(now + 1 + AHEAD, len(self.frames.original))))
@@ -182,15 +217,17 @@ class LiveMagnification(QObject):
     def _point(self) -> None:
         """Show the current frame's arrows, if it is drawn."""
         now, direction = self._now(), self.layers[2]
-        if now == self._pointed:
+        if now == self._pointed or not self.frames.wants_marks:
             return
-        drawn = self.frames.kept(now)
+        marks = self.frames.kept(now).marks
         if now in self._whole:
             found = np.zeros((0, 2, 3), np.float32)  # it has them
-        elif drawn is None:
+        elif marks is None:
+            if self.frames.ask is not None:
+                self.frames.ask(now)
             return
         else:
-            found = with_time(drawn.vectors, now)
+            found = with_time(marks.vectors, now)
         self._pointed = now
         direction.data = np.concatenate([self._arrows, found])
 

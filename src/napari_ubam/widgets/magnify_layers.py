@@ -78,6 +78,7 @@ def show_magnification(
         ``magnified``, ``deviation`` and ``direction``, which has no arrows yet.
     """
     note = {"recording": recording.name, "settings": settings.model_dump(), "fps": frames.original.fps}
+    note["left_as_they_are"] = frames.left
     placed = {"scale": video.scale, "translate": video.translate}
     image = {**placed, "projection_mode": "none"}  # so that napari asks for one frame, and not for a stack of one
     heat = {"colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST)}

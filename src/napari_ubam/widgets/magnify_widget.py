@@ -45,7 +45,7 @@ class MagnifyWidget(DockWidget):
         self.live: LiveMagnification | None = None
         self._stopped = False  # the last step failed or was cancelled: the slider alone does not start it again
         self.form = SettingsForm(
-            MagnifySettings(), choices={"device": ["auto", "cpu"]}, folded={"device"}, sliders={"factor"}
+            MagnifySettings(), choices={"device": ["auto", "cpu"]}, folded={"device", "unreliable"}, sliders={"factor"}
         )
         self.compare = CompareRow()
         self.range = QComboBox()
@@ -102,6 +102,8 @@ class MagnifyWidget(DockWidget):
         self._forget()
         self.live = LiveMagnification(self.viewer, recording, magnifier, settings)
         self.live.failed.connect(self._on_errored)
+        self.live.told.connect(self.hint.setText)
+        self.live.tell()
         self.live.compare(self.compare.way, self.compare.share)
         return self.live
 
@@ -109,7 +111,12 @@ class MagnifyWidget(DockWidget):
         """Call ``then`` with the recording as it is shown, magnified; open models and video first if need be."""
         study, settings, recording = self.session.saved_study(), self.form.settings(), self._chosen()
         live = self.live
-        if live is not None and live.recording == recording and live.settings.device == settings.device:
+        opened_with = settings.model_dump(exclude={"factor"})
+        if (
+            live is not None
+            and live.recording == recording
+            and live.settings.model_dump(exclude={"factor"}) == opened_with
+        ):
             live.set_factor(settings)
             then(live)
             return
@@ -117,11 +124,11 @@ class MagnifyWidget(DockWidget):
         def step(report: Report) -> Magnifier:
             from napari_ubam.pipeline import Magnifier  # loads torch
 
-            return Magnifier(study, recording.name, settings.device, report)
+            return Magnifier(study, recording.name, settings.device, report, settings.unreliable)
 
         def show(magnifier: Magnifier) -> None:
             with errors_shown():
-                now = self.form.settings().model_copy(update={"device": settings.device})
+                now = self.form.settings().model_copy(update=opened_with)
                 show_recording(self.viewer, recording)
                 then(self.take(recording, magnifier, now))
 
@@ -172,7 +179,9 @@ class MagnifyWidget(DockWidget):
         self._stopped = False
         if self.live is not None:
             self.live.close()
+            self.live.told.disconnect(self.hint.setText)
             self.live = None
+            self.hint.clear()
 
     def _on_errored(self, error: Exception) -> None:
         self._stopped = True

@@ -60,7 +60,8 @@ def show_result(viewer: Viewer, study: Study, recording: Recording, frame: int, 
     widget.session.open(study.folder)
     widget.recording.setCurrentText(recording.name)
     widget.form.show_settings(settings)
-    live = widget.take(recording, pipeline.Magnifier(study, recording.name, settings.device), settings)
+    magnifier = pipeline.Magnifier(study, recording.name, settings.device, unreliable=settings.unreliable)
+    live = widget.take(recording, magnifier, settings)
     video, (magnified, deviation, _) = live.video, live.layers
     frames = frames_of(recording, len(video.data))
     live.frames.make_room(len(frames))
