@@ -36,7 +36,7 @@ def shot(square: tuple[float, float, float] = SQUARE, deviation: float = 0.3) ->
         posture=posture,
         reference=reference,
         score=np.ones(N, np.float32),
-        parts=rng.uniform(0.5, 3, (N, K)).astype(np.float32),
+        parts=np.float32(deviation / 0.1) * rng.uniform(0.5, 1, (N, K)).astype(np.float32),
         left=np.zeros(N, bool),
     )
 

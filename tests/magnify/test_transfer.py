@@ -20,20 +20,8 @@ def shot() -> Shot:
     pictures = list(rng.integers(0, 256, (2, 40, 50, 3), dtype=np.uint8))
     crops = rng.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     squares = np.tile(np.array([5, 4, 32], np.float32), (2, 1))
-    return Shot(
-        np.arange(2),
-        pictures,
-        crops,
-        squares,
-        False,
-        crops[0],
-        True,
-        codes,
-        codes,
-        np.zeros(2),
-        np.zeros((2, 1)),
-        np.zeros(2, bool),
-    )
+    nothing = np.zeros(2), np.zeros((2, 1)), np.zeros(2, bool)
+    return Shot(np.arange(2), pictures, crops, squares, False, crops[0], True, codes, codes, *nothing)
 
 
 def test_the_closest_frame_is_found():
