@@ -243,6 +243,15 @@ def test_movement_without_a_match_is_unreliable():
     assert min(found[f"h{i}"].reliable.mean() for i in range(5)) > 0.8
 
 
+@pytest.mark.parametrize("n", [2, 5])
+def test_a_posture_that_no_reference_subject_shows_has_a_reference_all_the_same(n: int):
+    codes = walk(np.random.default_rng(5))
+    codes[30:60, 0] += 1.5  # one limb is held out
+    found = measure(cohort(n=n) | {"x": movement("x", "impaired", codes)})["x"]
+    assert found.reliable[30:60].mean() > 0.8
+    assert found.score[35:55].min() > found.score[:25].max()
+
+
 def test_percentile_grows_with_the_deviation():
     found = measure(cohort() | {"x": movement("x", "impaired", walk(np.random.default_rng(5), deviation=0.6))})["x"]
     order = np.argsort(found.score)

@@ -118,8 +118,10 @@ class Matcher:
             return _NearestFrames(q, own_group, codes)
         query, n = self._context(name), self._settings.n_nearest
         found = {s: match_frames(query, self._contexts[s], codes[s], n) for s in others}
-        means = np.stack([codes[s].mean(0) for s in others])
-        return _SameMoments(q, found, means, m.fps, self._settings.smooth)
+        matched = _SameMoments(q, found, m.fps, self._settings.smooth)
+        if len(self.subjects) > 2:  # of two, a reference subject is compared with one alone, so none says what is usual
+            matched.disagreement = disagreement(matched.shown(others), np.stack([codes[s].mean(0) for s in others]))
+        return matched
 
     def at_own_size(self, name: str, difference: np.ndarray) -> np.ndarray:
         """Bring differences between aligned postures to the size of the recording's own."""
@@ -137,17 +139,20 @@ class _SameMoments:
     """The reference ``context``: what a normal subject of this build shows at the same point of the movement."""
 
     def __init__(
-        self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], means: np.ndarray, fps: float,
-        smooth: float,
-    ) -> None:  # fmt: skip
+        self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], fps: float, smooth: float
+    ) -> None:
         self._posture, self._fps, self._smooth = posture, fps, smooth
         self._shown = {s: shown for s, (shown, _) in found.items()}
         self.distance = np.median([distance for _, distance in found.values()], 0)
-        self.disagreement = disagreement(np.stack(list(self._shown.values()), 1), means)
+        self.disagreement = np.zeros_like(posture)
+
+    def shown(self, subjects: Sequence[str]) -> np.ndarray:
+        """Return what these subjects show, (T, n, d)."""
+        return np.stack([self._shown[s] for s in subjects], 1)
 
     def difference(self, subjects: Sequence[str]) -> np.ndarray:
         """Return the difference, smoothed in time."""
-        expected = expected_posture(self._posture, np.stack([self._shown[s] for s in subjects], 1))
+        expected = expected_posture(self._posture, self.shown(subjects))
         return self._posture - smooth_deviation(self._posture, expected, self._fps, self._smooth)
 
 

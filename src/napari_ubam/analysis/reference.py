@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from napari_ubam.models.behaviour import clips_around
 
 CONTEXT_SAMPLES = 9
+LARGEST = 3.0  # standard deviations of an entry of a context: one limb that is far off must not choose the match alone
 N_NEAREST = 5  # frames that Brattoli et al. average
 SHRINKAGE = 10.0  # tau^2, in units of the reference subjects' mean variance
 
@@ -60,7 +61,7 @@ class Alignment:
 def movement_context(
     codes: np.ndarray, centre: np.ndarray, scale: np.ndarray, fps: float, seconds: float
 ) -> np.ndarray:
-    """Describe every frame by the movement around it, the recording's mean taken off.
+    """Describe every frame by the movement around it, the recording's mean taken off, up to `LARGEST`.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def movement_context(
     -------
     ndarray, shape (T, CONTEXT_SAMPLES * d)
     """
-    centred = (codes - centre) / scale
+    centred = np.clip((codes - centre) / scale, -LARGEST, LARGEST)
     clips = clips_around(centred, np.arange(len(codes), dtype=float), fps, 2 * seconds, CONTEXT_SAMPLES)
     return clips.reshape(len(codes), -1)
 
