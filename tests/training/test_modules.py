@@ -13,8 +13,8 @@ from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
 from napari_ubam.training.bank import Batch, CodeBank, Footage, FrameBank
+from napari_ubam.training.behaviour import BehaviourModule
 from napari_ubam.training.modules import (
-    BehaviourModule,
     ContrastiveModule,
     LandmarkModule,
     LandmarkWeights,

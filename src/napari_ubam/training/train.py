@@ -28,9 +28,10 @@ from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.bank import CodeBank, Footage
+from napari_ubam.training.behaviour import BehaviourModule
 from napari_ubam.training.fit import Stage, fit
 from napari_ubam.training.log import Log
-from napari_ubam.training.modules import BehaviourModule, VaeModule
+from napari_ubam.training.modules import VaeModule
 from napari_ubam.training.recipes import Recipe, frame_bank, posture_recipe
 
 PARTS = ("posture", "behaviour", "generator")
