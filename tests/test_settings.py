@@ -44,6 +44,9 @@ def test_a_misspelt_setting_is_an_error(kind: type[Settings]) -> None:
         (TrainSettings, {"seed": -1}),
         (TrainSettings, {"n_landmarks": 2}),
         (TrainSettings, {"objective": "keypoints"}),
+        (TrainSettings, {"clip_seconds": 0}),
+        (TrainSettings, {"clip_stride": 0.2}),  # a clip of 0.6 s would have 4 samples
+        (TrainSettings, {"clip_stride": 0.001}),
         (StudySettings, {"crop_size": 100}),
         (StudySettings, {"crop_size": 1024}),
         (MagnifySettings, {"factor": 11}),
@@ -52,6 +55,13 @@ def test_a_misspelt_setting_is_an_error(kind: type[Settings]) -> None:
 def test_values_that_make_no_sense_are_errors(kind: type[Settings], values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(values))):
         kind(**values)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 20])
+def test_a_clip_that_does_not_fit_its_stride_is_an_error_though_the_stride_was_not_given(seconds: float) -> None:
+    with pytest.raises(ValidationError, match=r"clip_stride\n.*4 to 256 strides"):
+        TrainSettings(clip_seconds=seconds)
+    assert TrainSettings(clip_seconds=seconds, clip_stride=seconds / 10).clip_seconds == seconds
 
 
 def test_settings_cannot_change_by_accident() -> None:

@@ -133,6 +133,22 @@ class TrainSettings(Settings):
         description="Also train on mirror images, so that what was seen on one side is known on the other: for "
         "subjects whose left and right look alike to the camera, as from above. 'auto' looks whether they do.",
     )  # fmt: skip
+    clip_seconds: float = Field(
+        0.6, gt=0, le=60, title="Clip [s]",
+        description="How much of the movement a behaviour is the code of: the clip around a frame. About half a cycle "
+        "of the movement is good.",
+    )  # fmt: skip
+    clip_stride: float = Field(
+        0.04, gt=0, le=2, validate_default=True, title="Clip's stride [s]",
+        description="Time between two postures of a clip, whatever the recording's frame rate.",
+    )  # fmt: skip
+
+    @field_validator("clip_stride")
+    @classmethod
+    def _clips_have_some_samples(cls, value: float, info: ValidationInfo) -> float:
+        if "clip_seconds" in info.data and not 4 <= info.data["clip_seconds"] / value <= 256:
+            raise PydanticCustomError("clip", "a clip must be 4 to 256 strides long")
+        return value
 
     @model_validator(mode="before")
     @classmethod

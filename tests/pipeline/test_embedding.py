@@ -12,6 +12,8 @@ import zarr
 from safetensors.torch import load_file, save_file
 
 from napari_ubam import pipeline
+from napari_ubam.models.behaviour import BehaviourEncoder
+from napari_ubam.models.store import save_model
 from napari_ubam.pipeline import embedding, reading
 from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.settings import EmbedSettings
@@ -100,6 +102,36 @@ def test_the_same_weights_make_no_embedding_stale_though_they_were_trained_again
     path = finished.models_folder / "posture" / "config.json"
     path.write_text(path.read_text().replace('"seconds": ', '"seconds": 1'))
     assert embedded() == []
+
+
+def test_embeddings_of_an_older_format_are_made_anew(finished: Study, embedded: Callable[..., list[str]]):
+    group = zarr.open_group(embedding_path(finished, "h03"), mode="a")
+    group.attrs["made_of"] = dict(group.attrs["made_of"]) | {"format": 1}
+    assert embedded() == ["h03"]
+
+
+def test_frames_whose_clips_reach_beyond_the_recording_are_marked(finished: Study):
+    """Clips of 0.6 s at 30 frames a second reach 9 frames before and after."""
+    padded = read_embedding(finished, "h01").behaviour_padded
+    assert padded.tolist() == [True] * 9 + [False] * 22 + [True] * 9
+
+
+def test_the_models_own_clips_count_and_older_models_that_do_not_tell_have_theirs(
+    finished: Study, embedded: Callable[..., list[str]]
+):
+    path = finished.models_folder / "behaviour" / "config.json"
+    config = json.loads(path.read_text())
+    assert config["arguments"]["seconds"] == 0.6
+    assert config["arguments"]["stride"] == 0.04
+    config["arguments"]["seconds"] = 1.0
+    path.write_text(json.dumps(config))
+    embedded(ANEW)
+    assert read_embedding(finished, "h01").behaviour_padded.sum() == 30
+
+    older = {"posture_dimension": config["arguments"]["posture_dimension"]}
+    save_model(path.parent, BehaviourEncoder(**older), older, {})
+    assert embedded() == NAMES
+    assert read_embedding(finished, "h01").behaviour_padded.sum() == 18
 
 
 def test_an_embedding_says_what_it_was_made_of(finished: Study):

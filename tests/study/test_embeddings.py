@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import zarr
@@ -9,7 +11,8 @@ from napari_ubam.study import Embedding, read_embedding, write_embedding
 @pytest.fixture
 def embedding():
     rng = np.random.default_rng(0)
-    return Embedding(rng.normal(size=(7, 4)), rng.normal(size=(7, 3)), np.arange(10, 17))
+    padded = np.array([True, False, False, False, False, False, True])
+    return Embedding(rng.normal(size=(7, 4)), rng.normal(size=(7, 3)), np.arange(10, 17), padded)
 
 
 def test_what_is_written_is_read_back(make_study, embedding):
@@ -21,6 +24,17 @@ def test_what_is_written_is_read_back(make_study, embedding):
     np.testing.assert_array_equal(again.posture, embedding.posture.astype(np.float32))
     np.testing.assert_array_equal(again.behaviour, embedding.behaviour.astype(np.float32))
     np.testing.assert_array_equal(again.frame, embedding.frame)
+    np.testing.assert_array_equal(again.behaviour_padded, embedding.behaviour_padded)
+    assert again.behaviour_padded.dtype == bool
+
+
+def test_an_older_one_that_does_not_tell_which_clips_were_padded_is_read(make_study, embedding):
+    study = make_study()
+    path = write_embedding(study, "walk", embedding, {})
+    shutil.rmtree(path / "behaviour_padded")
+    again = read_embedding(study, "walk")
+    assert again.behaviour_padded is None
+    np.testing.assert_array_equal(again.behaviour, embedding.behaviour.astype(np.float32))
 
 
 def test_other_programs_can_read_it(make_study, embedding):
@@ -61,3 +75,5 @@ def test_a_missing_or_damaged_one_says_how_to_make_it(make_study, embedding):
 def test_one_row_a_frame():
     with pytest.raises(ValueError, match="one row a frame"):
         Embedding(np.ones((3, 2)), np.ones((3, 2)), np.arange(4))
+    with pytest.raises(ValueError, match="one row a frame"):
+        Embedding(np.ones((3, 2)), np.ones((3, 2)), np.arange(3), np.ones(2, bool))

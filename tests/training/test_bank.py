@@ -2,16 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ubam.models.behaviour import CLIP_SAMPLES
-from napari_ubam.training.bank import CodeBank, Footage, FrameBank, Stream, looks_symmetric
+from napari_ubam.training.bank import Footage, FrameBank, Stream, looks_symmetric
 
 
-def film(subject: str, n_frames: int, value: int = 0) -> Footage:
+def film(subject: str, n_frames: int, value: int = 0, fps: float = 30.0) -> Footage:
     """A film whose pixels tell the frame (red) and the recording (green)."""
     frames = np.zeros((n_frames, 4, 4, 3), np.uint8)
     frames[..., 0] = np.arange(n_frames)[:, None, None]
     frames[..., 1] = value
-    return Footage(subject, frames, np.full((4, 4, 3), value, np.uint8), 30.0)
+    return Footage(subject, frames, np.full((4, 4, 3), value, np.uint8), fps)
 
 
 def rng() -> np.random.Generator:
@@ -23,14 +22,6 @@ def test_every_subject_counts_the_same_however_long_and_many_its_recordings_are(
     drawn = bank.pairs(rng(), 6000)["one"][:, 0, 0, 1]
     shares = [(drawn == i).float().mean().item() for i in range(4)]
     assert shares == pytest.approx([1 / 3, 1 / 12, 1 / 4, 1 / 3], abs=0.03)
-
-
-def test_every_subject_counts_the_same_for_behaviour_too() -> None:
-    codes = [np.full((n, 2), i, np.float32) for i, n in enumerate((10, 30, 90, 200))]
-    bank = CodeBank(codes, [30.0] * 4, ["a", "b", "b", "c"])
-    drawn = bank.clips(rng(), 16 * 3000)["one"][:, 0, 0, 0]
-    shares = [(drawn == i).float().mean().item() for i in range(4)]
-    assert shares == pytest.approx([1 / 3, 1 / 12, 1 / 4, 1 / 3], abs=0.04)
 
 
 def test_a_pair_is_of_one_recording_with_its_own_background() -> None:
@@ -83,6 +74,16 @@ def test_subjects_seen_from_above_look_symmetric_and_those_from_the_side_do_not(
     assert not looks_symmetric([Footage("a", np.zeros_like(side), floor, 30.0)])
 
 
+@pytest.mark.parametrize(("fps", "apart"), [(25.0, 1), (60.0, 2), (120.0, 4)])
+def test_recordings_of_every_rate_are_looked_at_in_the_same_steps_of_time(fps: float, apart: int) -> None:
+    bank = FrameBank([film("a", 250, fps=fps)])
+    one, two = (bank.moments(rng(), 64)[k][..., 0, 0, 0].long() for k in ("one", "two"))
+    assert (one - two).abs().max() == apart
+    steps = bank.clips(rng(), 200)["clip"][..., 0, 0, 0].long().diff(dim=1)
+    assert (steps == steps[:, :1]).all()
+    assert set(steps[:, 0].tolist()) == {apart, 2 * apart, 3 * apart, 4 * apart}
+
+
 def test_a_clip_of_a_recording_that_is_just_long_enough() -> None:
     at = FrameBank([film("a", 8)]).clips(rng(), 20)["clip"][..., 0, 0, 0]
     assert (at == torch.arange(8)).all()
@@ -97,20 +98,12 @@ def test_recordings_of_a_few_frames_give_whole_batches(n_frames: int) -> None:
     assert clips.shape == (6, 8, 4, 4, 3)
     assert (clips[..., 0, 0, 0].long().diff(dim=1) >= 0).all()
 
-    codes = [np.random.default_rng(i).normal(size=(n_frames, 3)) for i in range(2)]
-    batch = CodeBank(codes, [30.0, 30.0], ["a", "b"]).clips(rng(), 32)
-    assert batch["one"].shape == batch["two"].shape == (2, 16, CLIP_SAMPLES, 3)
-    assert batch["one"].dtype == torch.float32
-    assert torch.isfinite(batch["one"]).all()
-    assert batch["apart"].shape == (2, 16, 16)
-
 
 @pytest.mark.parametrize("n", [1, 5, 16, 40])
 def test_a_smaller_batch_is_smaller(n: int) -> None:
     """Where the device's memory is small, down to one."""
-    codes = CodeBank([np.zeros((20, 3))], [30.0], ["a"])
-    for batch in (FrameBank([film("a", 20)]).moments(rng(), n), codes.clips(rng(), n)):
-        assert 0 < batch["one"].shape[0] * batch["one"].shape[1] <= n
+    batch = FrameBank([film("a", 20)]).moments(rng(), n)
+    assert 0 < batch["one"].shape[0] * batch["one"].shape[1] <= n
 
 
 def test_a_stream_depends_on_the_seed_and_the_step_alone() -> None:

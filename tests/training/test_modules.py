@@ -12,9 +12,9 @@ from napari_ubam.models.inputs import N_CHANNELS
 from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
-from napari_ubam.training.bank import Batch, CodeBank, Footage, FrameBank
+from napari_ubam.training.bank import Batch, Footage, FrameBank
+from napari_ubam.training.behaviour import BehaviourModule, CodeBank
 from napari_ubam.training.modules import (
-    BehaviourModule,
     ContrastiveModule,
     LandmarkModule,
     LandmarkWeights,
@@ -49,7 +49,7 @@ def batch_for(name: str, footage: list[Footage]) -> Batch:
             return bank.clips(rng, 2 * n)
         case "behaviour":
             codes = [np.cumsum(np.random.default_rng(i).normal(size=(60, 3)), 0) for i in range(3)]
-            return CodeBank(codes, [30.0] * 3, ["a", "b", "c"]).clips(rng, 64)
+            return CodeBank(codes, [30.0] * 3, ["a", "b", "c"], 0.6, 0.04).clips(rng, 64)
         case _:
             return bank.pairs(rng, 4)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from napari_ubam.ahead import ahead
-from napari_ubam.models.behaviour import clips_around
+from napari_ubam.models.behaviour import clip_samples, clips_around
 from napari_ubam.models.device import smaller_batch
 from napari_ubam.models.inputs import as_pictures, network_input, to_unit
 from napari_ubam.progress import Progress, Report, silent
@@ -71,13 +71,13 @@ def encode_postures(
 
 
 @torch.inference_mode()
-def encode_behaviours(model: torch.nn.Module, postures: np.ndarray, fps: float, device: torch.device) -> np.ndarray:
+def encode_behaviours(model: Any, postures: np.ndarray, fps: float, device: torch.device) -> np.ndarray:
     """Return the behaviour code of the clip around every frame, (T, e) float32; clips at the ends repeat the end.
 
     Parameters
     ----------
     model : torch.nn.Module
-        A trained behaviour encoder, on ``device``.
+        A trained behaviour encoder, on ``device``; says how long a clip is.
     postures : ndarray, shape (T, d)
         A recording's posture codes.
     fps : float
@@ -86,9 +86,10 @@ def encode_behaviours(model: torch.nn.Module, postures: np.ndarray, fps: float, 
         Where to compute.
     """
     centred = postures - postures.mean(0)
+    samples = clip_samples(model.seconds, model.stride)
     codes = []
     for start in range(0, len(centred), 4096):
         centre = np.arange(start, min(start + 4096, len(centred)), dtype=float)
-        clips = torch.from_numpy(clips_around(centred, centre, fps)).to(device)
+        clips = torch.from_numpy(clips_around(centred, centre, fps, model.seconds, samples)).to(device)
         codes.append(model(clips)[0].float().cpu().numpy())
     return np.concatenate(codes)

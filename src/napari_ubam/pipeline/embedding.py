@@ -6,6 +6,7 @@ from contextlib import closing
 
 from napari_ubam import __version__
 from napari_ubam.errors import Problem
+from napari_ubam.models.behaviour import reaches_beyond
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_behaviours, encode_postures
 from napari_ubam.models.inputs import background_of
@@ -59,12 +60,14 @@ def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report
         for recording, crops in found:
             name = recording.name
             codes = encode_postures(posture, crops.frames, background_of(crops), device, report, f"embedding {name}")
-            clips = encode_behaviours(behaviour, codes, crops.fps or ASSUMED_FPS, device)
+            fps = crops.fps or ASSUMED_FPS
+            clips = encode_behaviours(behaviour, codes, fps, device)
+            padded = reaches_beyond(len(codes), fps, behaviour.seconds)
             about = {
                 "made_of": made_of(study, recording, models), "crops": seen_of(crops), "fps": crops.fps,
                 "version": __version__, "device": str(device),
             }  # fmt: skip
-            write_embedding(study, name, Embedding(codes, clips, crops.frame), about)
+            write_embedding(study, name, Embedding(codes, clips, crops.frame, padded), about)
             done += 1
             report(Progress("embedding", done, total))
     if len(problems) == total:

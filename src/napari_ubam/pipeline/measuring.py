@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from napari_ubam.analysis.deviation import measure_deviation, subject_table
 from napari_ubam.analysis.groups import compare_groups
 from napari_ubam.analysis.matching import Movement
+from napari_ubam.analysis.speed import movement_speed
 from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.store import load_config
 from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded
@@ -21,7 +23,8 @@ from napari_ubam.study import Reference, Study, fingerprint, read_result, record
 def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Report = silent) -> list[Problem]:
     """Measure every frame and every subject against the reference group.
 
-    Writes ``results/deviation.csv``, ``results/subjects.csv``, and the reference postures that `magnify` draws.
+    Writes ``results/deviation.csv``, ``results/subjects.csv``, ``results/recordings.csv`` (frame rate and speed of
+    movement), and the reference postures that `magnify` draws.
 
     Parameters
     ----------
@@ -46,6 +49,7 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     movements: dict[str, Movement] = {}
     frames: dict[str, np.ndarray] = {}
     problems: list[Problem] = []
+    about_recordings: list[dict[str, Any]] = []
     for recording in study.recordings:
         try:
             embedding, crops = read_embedded(study, recording, report)
@@ -53,9 +57,14 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
             problems.append(Problem(recording.name, str(error)))
             continue
         known = np.isin(embedding.frame, crops.frame[~crops.interpolated])
+        fps = crops.fps or ASSUMED_FPS
         movements[recording.name] = Movement(
-            recording.subject, recording.group, study.is_reference(recording), embedding.posture,
-            crops.fps or ASSUMED_FPS, known,
+            recording.subject, recording.group, study.is_reference(recording), embedding.posture, fps, known
+        )
+        about_recordings.append(
+            {"recording": recording.name, "subject": recording.subject, "group": recording.group,
+             "session": recording.session, "frames": len(embedding.frame), "seconds": len(embedding.frame) / fps,
+             "fps": fps, "fps_known": crops.fps > 0, "speed": movement_speed(embedding.posture, fps, known)}
         )  # fmt: skip
         frames[recording.name] = embedding.frame
     if not movements:
@@ -81,6 +90,7 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     ]  # fmt: skip
     write_result(study, "deviation", pd.concat(rows))
     write_result(study, "subjects", subject_table(movements, deviations))
+    write_result(study, "recordings", pd.DataFrame(about_recordings))
     record_run(study, "train", load_config(study.models_folder / "posture").get("settings", {}))
     record_run(study, "deviate", settings.model_dump())
     return problems

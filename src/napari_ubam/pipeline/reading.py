@@ -27,7 +27,7 @@ from napari_ubam.study import (
 )
 from napari_ubam.video import ASSUMED_FPS as ASSUMED_FPS
 
-_FORMAT = 1  # of what is written beside the codes, and of how they are computed; raise it when either changes
+_FORMAT = 2  # of what is written beside the codes, and of how they are computed; raise it when either changes
 
 
 def read_crops(

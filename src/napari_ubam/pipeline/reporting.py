@@ -19,6 +19,7 @@ from napari_ubam.analysis.report import (
     provenance_table,
     render_report,
 )
+from napari_ubam.analysis.speed import speeds_by_group
 from napari_ubam.errors import Problem
 from napari_ubam.files import write_text
 from napari_ubam.progress import Progress, Report, silent
@@ -62,6 +63,15 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
             "Map of postures",
             figure=plot_map(project(np.concatenate(codes), recordings=np.array(names)), labels, study.reference),
             caption="Principal components of the posture codes, every recording's mean taken off.",
+        ),
+        Section(
+            "Recordings",
+            paragraphs=[
+                "Groups that were filmed at other rates, or move faster, can differ for that reason too. Speed: how "
+                "fast postures change, in units of the code a second."
+            ],
+            table=speeds_by_group(read_result(study, "recordings", "deviate")),
+            caption="Median of each group's recordings, with the lowest and highest.",
         ),
         Section("How to read it", paragraphs=how_to_read(study.reference)),
         Section("Caveats", items=caveats(subjects, groups, frames=frames, covariates=covariates, problems=left_out)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,11 +33,15 @@ class Embedding:
         The same of the clip around each frame.
     frame : ndarray of int64, shape (T,)
         Absolute frame numbers in the recording's file, ascending.
+    behaviour_padded : ndarray of bool, shape (T,), or None
+        Whether the clip around the frame reaches beyond the recording, so that its end is repeated in it; None in older
+        embeddings, which do not tell.
     """
 
     posture: np.ndarray
     behaviour: np.ndarray
     frame: np.ndarray
+    behaviour_padded: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.posture) == len(self.behaviour) == len(self.frame):
@@ -45,6 +49,8 @@ class Embedding:
                 f"one row a frame: {len(self.frame)} frames, but {len(self.posture)} postures "
                 f"and {len(self.behaviour)} behaviours"
             )
+        if self.behaviour_padded is not None and len(self.behaviour_padded) != len(self.frame):
+            raise ValueError(f"one row a frame: {len(self.frame)} frames, but {len(self.behaviour_padded)} marks")
 
 
 def embedding_path(study: Study, name: str) -> Path:
@@ -82,6 +88,8 @@ def write_embedding(study: Study, name: str, embedding: Embedding, provenance: M
         "behaviour": np.asarray(embedding.behaviour, np.float32),
         "frame": np.asarray(embedding.frame, np.int64),
     }
+    if embedding.behaviour_padded is not None:
+        arrays["behaviour_padded"] = np.asarray(embedding.behaviour_padded, bool)
     write_arrays(path, arrays, provenance)
     return path
 
@@ -95,7 +103,8 @@ def read_embedding(study: Study, name: str) -> Embedding:
         If it is missing or damaged, with the command that makes it.
     """
     with _open(study, name) as group:
-        return Embedding(**{field.name: np.asarray(group[field.name]) for field in fields(Embedding)})
+        names = [field.name for field in fields(Embedding) if field.default is MISSING or field.name in group]
+        return Embedding(**{name: np.asarray(group[name]) for name in names})
 
 
 def read_provenance(study: Study, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ stopped and resumed sees what it would have seen.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from napari_ubam.models.behaviour import CLIP_SECONDS, clips_around
+from napari_ubam.video import ASSUMED_FPS
 
 Batch = dict[str, torch.Tensor]
 Draw = Callable[[np.random.Generator, int], Batch]
@@ -42,9 +42,9 @@ class Footage:
     fps: float
 
 
-def chances(subjects: Sequence[str], lengths: Sequence[int]) -> np.ndarray:
+def chances(subjects: Sequence[str], lengths: Sequence[float]) -> np.ndarray:
     """Return how likely each recording is to be drawn: every subject the same, its recordings by their length."""
-    totals: Counter[str] = Counter()
+    totals: dict[str, float] = defaultdict(float)
     for subject, length in zip(subjects, lengths, strict=True):
         totals[subject] += length
     return np.array([length / totals[s] for s, length in zip(subjects, lengths, strict=True)]) / len(totals)
@@ -120,7 +120,7 @@ class FrameBank:
         for r in chosen:
             footage = self.footage[r]
             t = rng.integers(len(footage.frames), size=each)
-            beside = np.clip(t + rng.choice((-1, 1), each), 0, len(footage.frames) - 1)
+            beside = np.clip(t + rng.choice((-1, 1), each) * _frames_apart(footage.fps), 0, len(footage.frames) - 1)
             one.append(footage.frames[t])
             two.append(footage.frames[beside])
             apart.append(np.abs(t[:, None] - t) > max(1, gap * footage.fps))
@@ -132,12 +132,13 @@ class FrameBank:
         return self._some_mirrored(rng, pictures) | {"apart": torch.from_numpy(np.stack(apart))}
 
     def clips(self, rng: np.random.Generator, n: int, length: int = 8) -> Batch:
-        """Draw n clips of ``length`` frames with a random stride: ``clip`` (n, length, S, S, 3), ``background``."""
+        """Draw n clips of frames 1 to 4 times 1/30 s apart: ``clip`` (n, length, S, S, 3), ``background``."""
         chosen = self.recordings(rng, n)
         clips = []
         for r in chosen:
-            total = len(self.footage[r].frames)
-            stride = int(rng.integers(1, max(1, min(4, (total - 1) // length)) + 1))
+            total, apart = len(self.footage[r].frames), _frames_apart(self.footage[r].fps)
+            stride = int(rng.integers(1, max(1, min(4, (total - 1) // (apart * length))) + 1))
+            stride = min(stride * apart, max(1, (total - 1) // length))
             start = int(rng.integers(0, max(1, total - stride * (length - 1))))
             at = np.minimum(start + stride * np.arange(length), total - 1)
             clips.append(self.footage[r].frames[at])
@@ -158,46 +159,9 @@ class FrameBank:
         return torch.from_numpy(np.stack([self.footage[r].background for r in chosen]))
 
 
-class CodeBank:
-    """Draws clips of posture codes, resampled in time to a fixed number of samples; every subject counts the same.
-
-    Parameters
-    ----------
-    codes : list of ndarray, each of shape (T, d)
-        Posture codes, one array a recording.
-    fps : list of float
-        Frames per second of each.
-    subjects : list of str
-        Who each shows.
-    """
-
-    def __init__(self, codes: list[np.ndarray], fps: list[float], subjects: list[str]) -> None:
-        self._codes, self._fps = codes, fps
-        self._chances = chances(subjects, [len(code) for code in codes])
-
-    def clips(self, rng: np.random.Generator, n: int, each: int = 16) -> Batch:
-        """Draw pairs of clips a fraction of a clip apart.
-
-        Returns
-        -------
-        dict
-            ``one``, ``two`` (R, each, CLIP_SAMPLES, d) float32, and ``apart`` (R, each, each) bool.
-        """
-        each = min(each, n)
-        chosen = rng.choice(len(self._codes), n // each, p=self._chances)
-        one, two, apart = [], [], []
-        for r in chosen:
-            total = len(self._codes[r])
-            centre = rng.uniform(0, total - 1, each)
-            shift = rng.uniform(-0.1, 0.1, each) * CLIP_SECONDS * self._fps[r]
-            one.append(clips_around(self._codes[r], centre, self._fps[r]))
-            two.append(clips_around(self._codes[r], centre + shift, self._fps[r]))
-            apart.append(np.abs(centre[:, None] - centre) > 0.5 * CLIP_SECONDS * self._fps[r])
-        return {
-            "one": torch.from_numpy(np.stack(one)),
-            "two": torch.from_numpy(np.stack(two)),
-            "apart": torch.from_numpy(np.stack(apart)),
-        }
+def _frames_apart(fps: float) -> int:
+    """Return how many frames lie about 1 / 30 s apart, at least one: what recordings of any rate are looked at in."""
+    return max(1, round(fps / ASSUMED_FPS))
 
 
 class Stream(IterableDataset):

@@ -9,7 +9,6 @@ import lightning
 import torch
 from torch.nn import functional
 
-from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.caffenet import CaffeNet
 from napari_ubam.models.deform import deform, deformed_back, random_colours, random_deformation
 from napari_ubam.models.encoder import ConvEncoder, OrderHead
@@ -231,28 +230,6 @@ class VaeModule(Module):
         target, still = (functional.interpolate(x, (SIDE, SIDE), mode="area") for x in (two, background))
         subject = ((target - still).abs().mean(1, keepdim=True) > FOREGROUND).float()
         return pyramid_loss(drawn, target, 1 + 4 * subject) + 1e-3 * divergence(mean, log_variance)
-
-
-class BehaviourModule(Module):
-    """Behaviour: tell real clips from shuffled ones, and a clip from others of the same recording."""
-
-    def __init__(self, behaviour: BehaviourEncoder) -> None:
-        super().__init__()
-        self.behaviour = behaviour
-
-    def loss(self, batch: Batch) -> torch.Tensor:
-        """Return the sum of both."""
-        one, two = batch["one"], batch["two"]
-        clips, shape = one.flatten(0, 1), (*one.shape[:2], -1)
-        order = torch.rand(clips.shape[:2], device=clips.device).argsort(1)
-        shuffled = clips.gather(1, order[..., None].expand_as(clips))
-        code_one, real = self.behaviour(clips)
-        code_two, also_real = self.behaviour(two.flatten(0, 1))
-        _, false = self.behaviour(shuffled)
-        logits = torch.cat([real, also_real, false])
-        truth = torch.cat([torch.ones_like(real), torch.ones_like(real), torch.zeros_like(false)])
-        contrast = contrast_in_recording(code_one.view(shape), code_two.view(shape), batch["apart"])
-        return functional.binary_cross_entropy_with_logits(logits, truth) + contrast
 
 
 def shrink(pictures: torch.Tensor, side: int) -> torch.Tensor:

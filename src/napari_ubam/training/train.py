@@ -20,17 +20,17 @@ import torch
 from napari_ubam import __version__
 from napari_ubam.errors import ModelError
 from napari_ubam.files import clear_errors, write_text
-from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_postures
 from napari_ubam.models.store import load_model, save_model
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.bank import CodeBank, Footage
+from napari_ubam.training.bank import Footage
+from napari_ubam.training.behaviour import behaviour_recipe
 from napari_ubam.training.fit import Stage, fit
 from napari_ubam.training.log import Log
-from napari_ubam.training.modules import BehaviourModule, VaeModule
+from napari_ubam.training.modules import VaeModule
 from napari_ubam.training.recipes import Recipe, frame_bank, posture_recipe
 
 PARTS = ("posture", "behaviour", "generator")
@@ -124,7 +124,8 @@ class _Run:
 
         def vae() -> VaeModule:
             generator = VaeGenerator(**arguments)
-            _standardise(generator, codes)
+            generator.mean.copy_(torch.from_numpy(codes.mean(0)))
+            generator.scale.copy_(torch.from_numpy(codes.std(0) + 1e-6))
             return VaeModule(posture, generator)
 
         stage = Stage("generator", self.bank.pairs, 16, self.steps.generator)
@@ -133,17 +134,8 @@ class _Run:
     def behaviour(self) -> None:
         if self._done("behaviour"):
             return
-        codes = [code - code.mean(0) for code in self._codes()]
-        arguments = {"posture_dimension": codes[0].shape[1]}
-
-        def behaviour() -> BehaviourModule:
-            encoder = BehaviourEncoder(**arguments)
-            _standardise(encoder, np.concatenate(codes))
-            return BehaviourModule(encoder)
-
-        bank = CodeBank(codes, [f.fps for f in self.footage], [f.subject for f in self.footage])
-        stage = Stage("behaviour", bank.clips, 128, self.steps.behaviour)
-        self._stage(Recipe(stage, behaviour, {"behaviour": arguments}))
+        fps, subjects = [f.fps for f in self.footage], [f.subject for f in self.footage]
+        self._stage(behaviour_recipe(self._codes(), fps, subjects, self.settings, self.steps.behaviour))
 
     def _codes(self) -> list[np.ndarray]:
         posture = load_model(self.folder / "posture", self.device)
@@ -228,9 +220,3 @@ def _new_folder(folder: Path) -> Path:
     path = next(p for p in (folder / EARLIER / name for name in names) if not p.exists())
     path.mkdir(parents=True)
     return path
-
-
-def _standardise(model: BehaviourEncoder | VaeGenerator, codes: np.ndarray) -> None:
-    """Let a model see codes with mean 0 and variance 1."""
-    model.mean.copy_(torch.from_numpy(codes.mean(0)))
-    model.scale.copy_(torch.from_numpy(codes.std(0) + 1e-6))

@@ -42,7 +42,7 @@ class TrainWidget(DockWidget):
         self.form = SettingsForm(
             TrainSettings(),
             choices={"device": ["auto", "cpu"]},
-            folded={"seed", "objective", "encoder", "generator", "n_landmarks"},
+            folded={"seed", "objective", "encoder", "generator", "n_landmarks", "clip_seconds", "clip_stride"},
         )
         self.start_button = button("Start", "Train from the beginning.", self._on_start_clicked)
         self.stop_button = button("Stop", "Write a checkpoint and stop; Resume goes on from there.", self.training.stop)
