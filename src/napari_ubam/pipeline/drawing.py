@@ -78,7 +78,17 @@ class Magnifier:
         rows = np.searchsorted(self.frame, frames)
         if not np.array_equal(self.frame[np.minimum(rows, len(self.frame) - 1)], frames):
             raise StudyError(f"{self.name} has no frames {list(frames)}; it has {self._range()}.")
-        return self._drawn(rows, list(self.video.read(frames)), factor)
+        return self.draw_over(rows, list(self.video.read(frames)), factor)
+
+    def draw_over(self, rows: np.ndarray, pictures: list[np.ndarray], factor: float) -> list[MagnifiedFrame]:
+        """Draw the frames ``self.frame[rows]``, whose pictures were read already."""
+        crops, reference = self._crops, self._reference
+        shot = Shot(
+            self.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored,
+            self._background, crops.background is not None, self._embedding.posture[rows],
+            reference.reference[rows], reference.score[rows],
+        )  # fmt: skip
+        return magnify_shot(shot, self._generator, reference.spread, factor, self._device)
 
     def iterate(self, factor: float, frames: range | None = None, report: Report = silent) -> Iterator[MagnifiedFrame]:
         """Draw a range of frames in their order, all of them by default: the fast path.
@@ -100,21 +110,12 @@ class Magnifier:
         for start in range(0, len(rows), SHOT):
             report(Progress(stage, start, len(rows)))
             some = rows[start : start + SHOT]
-            yield from self._drawn(some, list(islice(pictures, len(some))), factor)
+            yield from self.draw_over(some, list(islice(pictures, len(some))), factor)
         report(Progress(stage, len(rows), len(rows)))
 
     def close(self) -> None:
         """Let go of the video; drawing again opens it again."""
         self.video.close()
-
-    def _drawn(self, rows: np.ndarray, pictures: list[np.ndarray], factor: float) -> list[MagnifiedFrame]:
-        crops, reference = self._crops, self._reference
-        shot = Shot(
-            self.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored,
-            self._background, crops.background is not None, self._embedding.posture[rows],
-            reference.reference[rows], reference.score[rows],
-        )  # fmt: skip
-        return magnify_shot(shot, self._generator, reference.spread, factor, self._device)
 
     def _range(self) -> str:
         return f"frames {self.frame[0]} to {self.frame[-1]}"
