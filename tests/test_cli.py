@@ -15,6 +15,7 @@ import pytest
 from napari_ubam.cli import main
 from napari_ubam.sample import write_cohort
 from napari_ubam.settings import (
+    CheckSettings,
     CompareSettings,
     DeviateSettings,
     EmbedSettings,
@@ -61,6 +62,7 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
         ("deviate", study),
         ("magnify", study, "i01", "--factor", 2.5, "--out", out, "--heatmap", heat, "--device", "cpu"),
         ("compare", study),
+        ("check", study, "--n-frames", 4, "--n-shuffles", 1, "--device", "cpu"),
         ("report", study),
     ):
         code, printed, messages = run(*arguments)
@@ -75,7 +77,7 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
         assert video.shape == (12, 32, 32, 3)
     assert heat.is_dir()
     results = {p.name for p in (study / "results").iterdir()}
-    assert {"deviation.csv", "subjects.csv", "groups.csv", "report.html", "run.json"} <= results
+    assert {"deviation.csv", "subjects.csv", "groups.csv", "magnification.csv", "report.html", "run.json"} <= results
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,7 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
         ("magnify", MagnifySettings),
         ("track", TrackSettings),
         ("compare", CompareSettings),
+        ("check", CheckSettings),
     ],
 )
 def test_help_lists_every_setting(run: Run, monkeypatch: pytest.MonkeyPatch, command: str, settings: type[Settings]):
@@ -119,6 +122,7 @@ def test_settings_reach_the_step(run: Run, table: Path, tmp_path: Path):
         (("magnify", "STUDY", "i01", "--out", "a.mkv", "--factor", "99"), "--factor: .*8"),
         (("deviate", "STUDY", "--n-nearest", "0"), "--n-nearest: .*1"),
         (("compare", "STUDY", "--n-permutations", "3"), "--n-permutations: .*100"),
+        (("check", "STUDY", "--error-rate", "1"), "--error-rate: .*1"),
         (("train", "STUDY", "--minutes", "-1"), "--minutes: .*0"),
         (("train", "STUDY"), "STUDY is not a study"),
     ],

@@ -29,6 +29,7 @@ from napari_ubam import __version__
 from napari_ubam.errors import Problem, UbamError
 from napari_ubam.progress import Cancelled, Progress, Report
 from napari_ubam.settings import (
+    CheckSettings,
     CompareSettings,
     DeviateSettings,
     EmbedSettings,
@@ -237,6 +238,19 @@ def compare(study: StudyFolder, settings: CompareSettings) -> None:
     with progress_bar() as report:
         path = pipeline.compare(Study.open(study), settings, report=report)
     _say(f"Written: {path}")
+
+
+@app.command()
+@with_settings(CheckSettings)
+def check(study: StudyFolder, settings: CheckSettings) -> None:
+    """Check what magnifying does to every subject: results/magnification.csv and magnification_groups.csv."""
+    from napari_ubam import pipeline
+    from napari_ubam.study import Study
+
+    opened = Study.open(study)
+    with progress_bar() as report:
+        _tell_problems(pipeline.check_magnification(opened, settings, report=report))
+    _say(f"Written: {opened.results_folder / 'magnification.csv'}")
 
 
 @app.command()

@@ -219,6 +219,26 @@ class MagnifySettings(Settings):
     device: Device = "auto"
 
 
+class CheckSettings(Settings):
+    """How what magnifying does is checked, and where to compute."""
+
+    factor: float = Field(2.5, ge=0, le=8, title="Factor", description="How far frames are magnified.")
+    n_frames: int = Field(
+        64, ge=2, le=10_000, title="Frames",
+        description="How many frames of each recording are magnified, evenly spread over it.",
+    )  # fmt: skip
+    error_rate: float = Field(
+        0.05, gt=0, lt=1, title="Error rate",
+        description="Share of the reference subjects' own frames that may count as deviating, and as abnormal.",
+    )  # fmt: skip
+    n_shuffles: int = Field(
+        20, ge=1, le=10_000, title="Shuffles",
+        description="How often it is drawn by lot who belongs to the reference group: the control.",
+    )  # fmt: skip
+    seed: Seed = 0
+    device: Device = "auto"
+
+
 class TransferSettings(Settings):
     """How many postures are drawn on other subjects, and where to compute."""
 

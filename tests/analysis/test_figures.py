@@ -7,15 +7,16 @@ import pytest
 from matplotlib.colors import to_hex
 
 from napari_ubam.analysis.figures import (
-    DARK,
     group_colours,
     plot_deviation,
     plot_groups,
     plot_map,
+    plot_pairs,
     plot_subjects,
     plot_training,
 )
 from napari_ubam.analysis.groups import compare_groups
+from napari_ubam.analysis.theme import DARK
 
 SUBJECTS = pd.DataFrame(
     {
@@ -33,6 +34,7 @@ FRAMES = pd.DataFrame(
         "reliable": [True] * 4 + [False] * 3 + [True] * 13,
     }
 )
+PAIRS = SUBJECTS.assign(x=1.0, y=[1.0, 2.0, 3.0, 8.0, 6.0])
 LOG = pd.DataFrame({"stage": ["posture"] * 5 + ["generator"] * 5, "step": [*range(5)] * 2, "loss": np.arange(10.0)})
 
 
@@ -55,6 +57,7 @@ def all_figures(dark):
         plot_groups(SUBJECTS, comparison, "healthy", dark=dark),
         plot_map(positions, ["healthy"] * 30, "healthy", dark=dark),
         plot_training(LOG, dark=dark),
+        plot_pairs(PAIRS, {"one": ("x", "y")}, "healthy", names=("before", "after"), label="share", dark=dark),
     ]
 
 
@@ -132,6 +135,23 @@ def test_training_has_a_panel_a_stage():
     figure = plot_training(LOG)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["posture", "generator"]
     assert figure.axes[0].get_ylabel() == "loss"
+
+
+def test_pairs_join_every_subject_and_the_groups_means():
+    panels = {"there": ("x", "y"), "back": ("y", "x")}
+    figure = plot_pairs(PAIRS, panels, "healthy", names=("before", "after"), label="share")
+    assert [axes.get_title() for axes in figure.axes] == ["there", "back"]
+    drawn = [tuple(line.get_ydata()) for line in figure.axes[0].lines]
+    assert {(1.0, 8.0), (1.0, 6.0), (1.0, 2.0), (1.0, 7.0)} <= set(drawn)  # the means last
+    assert len(drawn) == 5 + 2
+    assert figure.axes[1].lines[0].get_ydata()[0] == 1.0
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["healthy", "impaired"]
+
+
+def test_subjects_are_drawn_by_any_measure():
+    axes = plot_subjects(PAIRS, "healthy", measure="y", label="share [%]").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cleo", "ben", "anna", "dan", "eva"]
+    assert axes.get_xlabel() == "share [%]"
 
 
 def test_nothing_to_draw_is_no_error():

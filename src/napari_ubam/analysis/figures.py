@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-MARKERS = "osD^vPX"
-
-
-@dataclass(frozen=True)
-class Theme:
-    """The colours of a figure."""
-
-    background: str
-    text: str
-    muted: str
-    palette: tuple[str, ...]
-
-
-# Okabe and Ito's colours, which colour-blind people tell apart; dark is napari's own background
-LIGHT = Theme("#ffffff", "#222222", "#8a8a8a", ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"))
-DARK = Theme("#262930", "#f0f1f2", "#868e93", ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442"))
+from napari_ubam.analysis.theme import DARK, LIGHT, MARKERS, finish, legend_above, new_figure
 
 
 def group_colours(groups: Sequence[str], reference: str = "", *, dark: bool = False) -> dict[str, str]:
@@ -56,41 +38,50 @@ def group_colours(groups: Sequence[str], reference: str = "", *, dark: bool = Fa
     return {reference: palette[0], **colours} if reference else colours
 
 
-def plot_subjects(subjects: pd.DataFrame, reference: str, *, dark: bool = False) -> Figure:
-    """Draw every subject's deviation, against the range of the reference subjects.
+def plot_subjects(
+    subjects: pd.DataFrame,
+    reference: str,
+    *,
+    measure: str = "deviation",
+    label: str = "deviation from the reference posture",
+    dark: bool = False,
+) -> Figure:
+    """Draw every subject's deviation, or another measure, against the range of the reference subjects.
 
     Parameters
     ----------
     subjects : DataFrame
-        One row a subject: columns ``subject``, ``group``, ``deviation``, and, where there are any, ``p_value``.
+        One row a subject: columns ``subject``, ``group``, ``measure``, and, where there are any, ``p_value``.
     reference : str
         The reference group, whose range is shaded.
+    measure : str
+        The column to draw.
+    label : str
+        What it is, with its unit, for the axis.
     dark : bool
         Draw for a dark background.
 
     Returns
     -------
     Figure
-        One line a subject, groups below each other, the largest deviation of a group at its top.
+        One line a subject, groups below each other, the largest of a group at its top.
     """
     theme = DARK if dark else LIGHT
     colours = group_colours(subjects["group"], reference, dark=dark)
     order = {group: i for i, group in enumerate(colours)}
     table = subjects.assign(_order=subjects["group"].map(order))
-    table = table.sort_values(["_order", "deviation"], ascending=[True, False])
+    table = table.sort_values(["_order", measure], ascending=[True, False])
     y = np.arange(len(table)) + 0.8 * table["_order"].to_numpy(float)
-    figure = _figure(7.5, 1.4 + 0.24 * (y.max() + 1 if len(y) else 1), theme)
+    figure = new_figure(7.5, 1.4 + 0.24 * (y.max() + 1 if len(y) else 1), theme)
     axes = figure.add_subplot()
-    normal = subjects.loc[subjects["group"] == reference, "deviation"].dropna()
+    normal = subjects.loc[subjects["group"] == reference, measure].dropna()
     if len(normal):
         axes.axvspan(normal.min(), normal.max(), color=theme.palette[0], alpha=0.15, lw=0)
     for i, (group, colour) in enumerate(colours.items()):
         own = (table["group"] == group).to_numpy()
         if own.any():
-            label = f"{group} (range shaded)" if group == reference else group
-            axes.plot(
-                table["deviation"][own], y[own], MARKERS[i % 7], color=colour, ms=7, label=label, mec=theme.background
-            )
+            name = f"{group} (range shaded)" if group == reference else group
+            axes.plot(table[measure][own], y[own], MARKERS[i % 7], color=colour, ms=7, label=name, mec=theme.background)
     axes.set_yticks(y, [str(name) for name in table["subject"]])
     axes.set_ylim((y.max() if len(y) else 0) + 0.7, -0.7)
     if "p_value" in table:
@@ -99,8 +90,8 @@ def plot_subjects(subjects: pd.DataFrame, reference: str, *, dark: bool = False)
             axes.text(
                 1.02, row, _p(p_value), transform=axes.get_yaxis_transform(), color=theme.text, va="center", fontsize=9
             )
-    _finish(axes, theme, x="deviation from the reference posture", grid="both")
-    _legend_above(axes, theme)
+    finish(axes, theme, x=label, grid="both")
+    legend_above(axes, theme)
     return figure
 
 
@@ -135,7 +126,7 @@ def plot_deviation(
     theme = DARK if dark else LIGHT
     rates = [(fps or {}).get(name, 0.0) for name in recordings]
     in_seconds = bool(rates) and all(rate > 0 for rate in rates)
-    figure = _figure(8, 1.1 + 1.5 * max(len(recordings), 1), theme)
+    figure = new_figure(8, 1.1 + 1.5 * max(len(recordings), 1), theme)
     panels = figure.subplots(max(len(recordings), 1), sharey=True, squeeze=False)[:, 0]
     for axes, name, rate in zip(panels, recordings, rates, strict=False):
         own = frames[frames["recording"] == name].sort_values("frame")
@@ -150,7 +141,7 @@ def plot_deviation(
             axes.axhline(normal, color=theme.palette[0], lw=1, ls="--")
         axes.set_title(name, loc="left", fontsize=10, color=theme.text)
         axes.margins(x=0)
-        _finish(axes, theme)
+        finish(axes, theme)
     panels[0].set_ylim(bottom=0)
     panels[-1].set_xlabel("time [s]" if in_seconds else "frame", color=theme.text)
     figure.supylabel("deviation", color=theme.text, fontsize=10)
@@ -199,7 +190,7 @@ def plot_groups(
     """
     theme = DARK if dark else LIGHT
     colours = group_colours(scores["group"], reference, dark=dark)
-    figure = _figure(max(4.5, 1.6 + 1.7 * len(colours)), 4.2, theme)
+    figure = new_figure(max(4.5, 1.6 + 1.7 * len(colours)), 4.2, theme)
     axes = figure.add_subplot()
     names = []
     found = comparison[comparison["measure"] == measure].set_index("group")
@@ -217,7 +208,7 @@ def plot_groups(
             axes.text(i, 1.02, text, transform=axes.get_xaxis_transform(), ha="center", fontsize=9, color=theme.text)
     axes.set_xticks(range(len(names)), names)
     axes.set_xlim(-0.6, len(names) - 0.4)
-    _finish(axes, theme, y=label, grid="y")
+    finish(axes, theme, y=label, grid="y")
     return figure
 
 
@@ -256,7 +247,7 @@ def plot_map(
     positions, names = np.asarray(positions, float), np.asarray(groups, dtype=object)
     colours = group_colours(list(names), reference, dark=dark)
     shown = np.random.default_rng(0).permutation(len(positions))[:max_points]
-    figure = _figure(6.5, 5, theme)
+    figure = new_figure(6.5, 5, theme)
     axes = figure.add_subplot()
     size = float(np.clip(20_000 / max(len(shown), 1), 3, 25))
     x, y = positions[shown].T
@@ -266,8 +257,58 @@ def plot_map(
         if (names == group).any():
             axes.plot([], [], "o", color=colour, label=group)
     axes.set_aspect("equal", adjustable="datalim")
-    _finish(axes, theme, x=labels[0], y=labels[1])
-    _legend_above(axes, theme)
+    finish(axes, theme, x=labels[0], y=labels[1])
+    legend_above(axes, theme)
+    return figure
+
+
+def plot_pairs(
+    subjects: pd.DataFrame,
+    panels: Mapping[str, tuple[str, str]],
+    reference: str,
+    *,
+    names: tuple[str, str],
+    label: str,
+    dark: bool = False,
+) -> Figure:
+    """Draw two values of every subject side by side, joined by a line, and every group's means.
+
+    Parameters
+    ----------
+    subjects : DataFrame
+        One row a subject: column ``group``, and those that the panels name.
+    panels : mapping of str to tuple of str
+        Each panel's title, and the columns to its left and right.
+    reference : str
+        The reference group.
+    names : tuple of str
+        What the columns to the left and to the right are.
+    label : str
+        What their values are, with the unit, for the axis.
+    dark : bool
+        Draw for a dark background.
+
+    Returns
+    -------
+    Figure
+        A thin line a subject, a thick one a group, in a panel each.
+    """
+    theme = DARK if dark else LIGHT
+    colours = group_colours(subjects["group"], reference, dark=dark)
+    figure = new_figure(1.2 + 3 * len(panels), 3.8, theme)
+    drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, columns) in zip(drawn, panels.items(), strict=True):
+        for i, (group, colour) in enumerate(colours.items()):
+            values = subjects.loc[subjects["group"] == group, list(columns)].to_numpy(float)
+            axes.plot([0, 1], values.T, color=colour, alpha=0.45, lw=1, marker=MARKERS[i % 7], ms=4)
+            if len(values):
+                axes.plot([0, 1], np.nanmean(values, 0), color=colour, lw=3, marker=MARKERS[i % 7], ms=8, label=group)
+        axes.set_xticks([0, 1], names)
+        axes.set_xlim(-0.25, 1.25)
+        axes.set_title(title, fontsize=10, color=theme.text, pad=22)
+        finish(axes, theme, grid="y")
+    drawn[0].set_ylabel(label, color=theme.text)
+    legend_above(drawn[0], theme)
     return figure
 
 
@@ -288,7 +329,7 @@ def plot_training(log: pd.DataFrame, *, dark: bool = False) -> Figure:
     """
     theme = DARK if dark else LIGHT
     stages = list(dict.fromkeys(log["stage"]))
-    figure = _figure(max(4.5, 3.4 * len(stages)), 3, theme)
+    figure = new_figure(max(4.5, 3.4 * len(stages)), 3, theme)
     panels = figure.subplots(1, max(len(stages), 1), squeeze=False)[0]
     for axes, stage in zip(panels, stages, strict=False):
         own = log[log["stage"] == stage].sort_values("step")
@@ -297,44 +338,10 @@ def plot_training(log: pd.DataFrame, *, dark: bool = False) -> Figure:
         axes.plot(own["step"], smooth, color=theme.palette[0], lw=1.8)
         axes.set_title(stage, loc="left", fontsize=10, color=theme.text)
     for axes in panels:
-        _finish(axes, theme, x="step", grid="y")
+        finish(axes, theme, x="step", grid="y")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     panels[0].set_ylabel("loss", color=theme.text)
     return figure
-
-
-def _figure(width: float, height: float, theme: Theme) -> Figure:
-    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    return Figure(figsize=(width, height), layout=layout, facecolor=theme.background)
-
-
-def _finish(axes: Axes, theme: Theme, *, x: str = "", y: str = "", grid: str = "") -> None:
-    """Put the theme on axes, and name them."""
-    axes.set_facecolor(theme.background)
-    axes.tick_params(colors=theme.text, labelsize=9)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(theme.muted)
-    if x:
-        axes.set_xlabel(x, color=theme.text)
-    if y:
-        axes.set_ylabel(y, color=theme.text)
-    if grid:
-        axes.grid(axis=grid, color=theme.muted, alpha=0.25, lw=0.7)  # type: ignore[arg-type]
-        axes.set_axisbelow(True)
-
-
-def _legend_above(axes: Axes, theme: Theme) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=4,
-            frameon=False,
-            fontsize=9,
-            labelcolor=theme.text,
-            borderaxespad=0.2,
-        )
 
 
 def _p(p_value: float, name: str = "") -> str:

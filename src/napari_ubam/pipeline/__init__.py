@@ -4,6 +4,7 @@ Every step takes its settings object and a ``report`` callback, writes its files
 the recordings that it had to leave out.
 """
 
+from napari_ubam.pipeline.checking import check_magnification
 from napari_ubam.pipeline.drawing import Magnifier
 from napari_ubam.pipeline.embedding import embed
 from napari_ubam.pipeline.learning import init, train
@@ -15,6 +16,7 @@ from napari_ubam.study.track import track
 
 __all__ = [
     "Magnifier",
+    "check_magnification",
     "compare",
     "deviate",
     "embed",

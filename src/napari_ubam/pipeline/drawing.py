@@ -99,6 +99,10 @@ class Magnifier:
         """Give some frames' images only, (Y, X, 3) uint8 each; see `draw`."""
         return draw_shot(self._read(frames), self._generator, factor, self._device)
 
+    def images_over(self, rows: np.ndarray, pictures: list[np.ndarray], factor: float) -> list[np.ndarray]:
+        """Give the images of the frames ``self.frame[rows]``, whose pictures were read already."""
+        return draw_shot(self._shot(rows, pictures), self._generator, factor, self._device)
+
     def marks(self, frames: Sequence[int]) -> list[Marks]:
         """Give some frames' heatmaps and arrows only, which do not depend on the factor; see `draw`."""
         return mark_shot(self._read(frames), self._generator, self._device)

@@ -20,10 +20,12 @@ from napari_ubam.study import (
     Recording,
     Study,
     crops_key,
+    cut_square,
     fingerprint,
     load_crops,
     read_embedding,
     read_provenance,
+    resize_square,
 )
 from napari_ubam.video import ASSUMED_FPS as ASSUMED_FPS
 
@@ -133,3 +135,15 @@ def seen_of(crops: Crops) -> str:
 def has_landmarks(study: Study) -> bool:
     """Tell whether the postures of a trained study are landmarks."""
     return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"
+
+
+def spread_rows(length: int, n: int) -> np.ndarray:
+    """Give the middle of each of n equal parts of so many rows, at most as many as there are."""
+    n = min(n, length)
+    return ((np.arange(n) + 0.5) * length / n).astype(int)
+
+
+def crop_like(picture: np.ndarray, square: np.ndarray, crops: Crops) -> np.ndarray:
+    """Cut out of a frame what the networks see of it, as in the recording's crops."""
+    region = resize_square(cut_square(picture, square), crops.frames.shape[1])
+    return region[:, ::-1] if crops.mirrored else region

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_ubam.analysis.figures import plot_deviation, plot_groups, plot_map, plot_subjects, plot_training
+from napari_ubam.analysis.figures import (
+    plot_deviation,
+    plot_groups,
+    plot_map,
+    plot_pairs,
+    plot_subjects,
+    plot_training,
+)
 from napari_ubam.analysis.groups import describe_covariates
 from napari_ubam.analysis.projection import project
 from napari_ubam.analysis.report import (
@@ -23,7 +30,7 @@ from napari_ubam.analysis.speed import speeds_by_group
 from napari_ubam.errors import Problem
 from napari_ubam.files import write_text
 from napari_ubam.progress import Progress, Report, silent
-from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run
+from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run, result_fingerprint
 
 
 def make_report(study: Study, *, report: Report = silent) -> Path:
@@ -73,6 +80,7 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
             table=speeds_by_group(read_result(study, "recordings", "deviate")),
             caption="Median of each group's recordings, with the lowest and highest.",
         ),
+        *_checked(study),
         Section("How to read it", paragraphs=how_to_read(study.reference)),
         Section("Caveats", items=caveats(subjects, groups, frames=frames, covariates=covariates, problems=left_out)),
         Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
@@ -82,6 +90,48 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
     write_text(path, render_report(f"Deviation from {study.reference}", sections))
     report(Progress("writing the report", 1, 1))
     return path
+
+
+def _checked(study: Study) -> list[Section]:
+    """Show what `check` found; nothing if it was not run on these deviations."""
+    run = read_run(study).get("check", {})
+    if not run or run.get("of") != result_fingerprint(study, "deviation"):
+        return []
+    subjects, groups = (read_result(study, name, "check") for name in ("magnification", "magnification_groups"))
+    abnormal = {
+        "by the posture encoder": ("posture_before", "posture_after"),
+        "by the silhouette's pixels": ("pixels_before", "pixels_after"),
+    }
+    rate = f"{100 * run['error_rate']:g} %"
+    return [
+        Section(
+            "Frames that deviate importantly",
+            figure=plot_subjects(subjects, study.reference, measure="important", label="share of the frames [%]"),
+            caption=f"Frames beyond the deviation that other {study.reference} subjects exceed in {rate} of theirs.",
+        ),
+        Section(
+            "What magnifying changes",
+            figure=plot_pairs(
+                subjects, {f"deviation × {run['factor']:g}": ("inside", "outside")}, study.reference,
+                names=("inside the subject", "outside"), label="mean squared change [1e-4]",
+            ),
+            caption="Thin lines are subjects, thick ones their groups. Outside the subject nothing should change.",
+        ),
+        Section(
+            "Abnormal frames before and after magnification",
+            paragraphs=[
+                "Frames were encoded anew from their pixels, in two ways. A one-class support vector machine that "
+                f"never saw the subject, trained on other {study.reference} subjects, says which are abnormal. "
+                f"Subjects of the group {study.reference} should stay as they are, others become clearer. Shuffled: "
+                f"the mean where it was drawn by lot, {run['n_shuffles']} times, who belongs to that group.",
+            ],
+            figure=plot_pairs(
+                subjects, abnormal, study.reference, names=("before", "after"), label="abnormal frames [%]"
+            ),
+            table=groups,
+            caption="Thin lines are subjects, thick ones their groups.",
+        ),
+    ]  # fmt: skip
 
 
 def _covariates(study: Study) -> pd.DataFrame | None:

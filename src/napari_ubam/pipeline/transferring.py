@@ -17,11 +17,10 @@ from napari_ubam.magnify.transfer import Transfer, add_difference, closest_frame
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import load_model
-from napari_ubam.pipeline.reading import has_landmarks, read_embedded
+from napari_ubam.pipeline.reading import crop_like, has_landmarks, read_embedded, spread_rows
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import TransferSettings
 from napari_ubam.study import Crops, Recording, Study
-from napari_ubam.study.squares import cut_square, resize_square
 from napari_ubam.video import open_frames
 
 N_AVERAGED = 100  # frames, evenly spread, that a recording's mean frame is taken of
@@ -83,7 +82,9 @@ def transfer(
         aligned = np.concatenate(wanted).astype(np.float32)
         shot = _shot(of, closest_frames(aligned, of.codes))
         pictures = draw_postures(shot, aligned, generator, device)
-        drawn.append([_crop(picture, square, of.crops) for picture, square in zip(pictures, shot.squares, strict=True)])
+        drawn.append(
+            [crop_like(picture, square, of.crops) for picture, square in zip(pictures, shot.squares, strict=True)]
+        )
         differences = [add_difference(known[n].crops.frames[rows], known[n].mean, of.mean) for n, rows in shown.items()]
         added.append(np.concatenate(differences))
     report(Progress("transferring postures", len(names), len(names)))
@@ -114,7 +115,7 @@ def _known(study: Study, name: str, report: Report) -> _Known:
     embedding, crops = read_embedded(study, recording, report)
     sure = ~crops.interpolated if not crops.interpolated.all() else slice(None)
     alignment = Alignment.of(embedding.posture[sure], has_landmarks(study)).at_least(1e-6)
-    mean = crops.frames[_spread(len(crops.frame), N_AVERAGED)].mean(0, dtype=np.float32)
+    mean = crops.frames[spread_rows(len(crops.frame), N_AVERAGED)].mean(0, dtype=np.float32)
     return _Known(recording, crops, embedding.posture, alignment, mean)
 
 
@@ -122,16 +123,10 @@ def _rows(of: _Known, frames: Sequence[int] | None, n: int) -> np.ndarray:
     """Find the rows of frames of the file, or of evenly spread ones."""
     number = of.crops.frame
     if frames is None:
-        return _spread(len(number), n)
+        return spread_rows(len(number), n)
     if missing := sorted(set(frames) - set(number.tolist())):
         raise StudyError(f"{of.recording.name} has no frame {missing[0]}; it has frames {number[0]} to {number[-1]}.")
     return np.searchsorted(number, frames)
-
-
-def _spread(length: int, n: int) -> np.ndarray:
-    """Give the middle of each of n equal parts of so many rows, at most as many as there are."""
-    n = min(n, length)
-    return ((np.arange(n) + 0.5) * length / n).astype(int)
 
 
 def _shot(of: _Known, rows: np.ndarray) -> Shot:
@@ -144,9 +139,3 @@ def _shot(of: _Known, rows: np.ndarray) -> Shot:
         crops.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored, background,
         crops.background is not None, codes, codes, np.zeros(n), np.zeros((n, 1)), np.zeros(n, bool),
     )  # fmt: skip
-
-
-def _crop(picture: np.ndarray, square: np.ndarray, crops: Crops) -> np.ndarray:
-    """Cut out of a frame what the networks see of it."""
-    region = resize_square(cut_square(picture, square), crops.frames.shape[1])
-    return region[:, ::-1] if crops.mirrored else region

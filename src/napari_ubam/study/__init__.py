@@ -18,6 +18,7 @@ from napari_ubam.study.results import (
     read_result,
     read_run,
     record_run,
+    result_fingerprint,
     write_reference,
     write_result,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "read_table",
     "record_run",
     "resize_square",
+    "result_fingerprint",
     "save_layer",
     "track",
     "unique_name",

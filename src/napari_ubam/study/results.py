@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import sys
@@ -109,6 +110,14 @@ def read_result(study: Study, name: str, step: str) -> pd.DataFrame:
         raise StudyError(
             f"{path} cannot be read ({error}). Make it again with: napari-ubam {step} {study.folder}"
         ) from error
+
+
+def result_fingerprint(study: Study, name: str) -> str:
+    """Give a short text that is another one where ``results/NAME.csv`` is another one; empty if there is none."""
+    try:
+        return hashlib.sha256((study.results_folder / f"{name}.csv").read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def record_run(study: Study, step: str, settings: dict[str, Any]) -> None:

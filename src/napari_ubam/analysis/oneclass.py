@@ -1,0 +1,132 @@
+"""What share of a subject's frames is abnormal, before and after magnification.
+
+After Brattoli et al. 2021 (Extended Data), who train a linear one-class support vector machine on ImageNet features of
+healthy frames. Features that have their mean taken off lie all around the origin, from which no plane parts them: the
+kernel here is a Gaussian, so broad that it is nearly linear. And nobody is scored by a machine that saw them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import cv2
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.svm import OneClassSVM
+
+from napari_ubam.models.objectives import FOREGROUND
+
+BREADTH = 0.3  # of the Gaussian kernel: gamma times the number of components, which have unit variance
+SILHOUETTE = 16  # px of the side of the pictures that stand for a frame's pixels
+
+Features = Mapping[str, np.ndarray]  # of each subject's frames, (n, d)
+
+
+def silhouettes(frames: np.ndarray, background: np.ndarray, size: int = SILHOUETTE) -> np.ndarray:
+    """Describe frames by where the subject is, so that clothes do not count: no network has a part in it.
+
+    Parameters
+    ----------
+    frames : ndarray of uint8, shape (T, S, S, 3)
+        A recording's crops.
+    background : ndarray of uint8, shape (S, S, 3)
+        Its own background.
+    size : int
+        Side of the small pictures.
+
+    Returns
+    -------
+    ndarray of float32, shape (T, size * size)
+        How much of each pixel is the subject, 0 to 1.
+    """
+    still = background.astype(np.float32)
+    shares = [np.clip(np.abs(frame - still).mean(-1) / 127.5 / FOREGROUND, 0, 1) for frame in frames]
+    small = [cv2.resize(share, (size, size), interpolation=cv2.INTER_AREA) for share in shares]
+    return np.array(small, np.float32).reshape(len(frames), size * size)
+
+
+def abnormal_shares(
+    before: Features, after: Features, references: Sequence[str], n_components: int = 8, nu: float = 0.05
+) -> pd.DataFrame:
+    """Say what share of each subject's frames is abnormal before and after magnification.
+
+    One machine is trained for each reference subject left out, on the frames before magnification of all others. A
+    reference subject is scored by the one that left it out, anyone else by each in turn, of which the mean is taken: so
+    all are treated alike.
+
+    Parameters
+    ----------
+    before, after : mapping of str to ndarray, shapes (n, d) and (m, d)
+        Features of every subject's frames, at least two frames each.
+    references : sequence of str
+        The reference subjects, at least two.
+    n_components : int
+        How many principal components a machine sees. With too many, all subjects that it never saw are abnormal.
+    nu : float
+        About which share of the frames that a machine is trained on it calls abnormal, 0 to 1.
+
+    Returns
+    -------
+    DataFrame
+        One row a subject, in the order of ``before``: ``subject``, ``before``, ``after`` and ``change`` [%].
+    """
+    shares: dict[str, list[tuple[float, float]]] = {subject: [] for subject in before}
+    for left_out in references:
+        machine = _machine(np.concatenate([before[s] for s in references if s != left_out]), n_components, nu)
+        for subject, found in shares.items():
+            if subject == left_out or subject not in references:
+                found.append((_abnormal(machine, before[subject]), _abnormal(machine, after[subject])))
+    rows = [(subject, *np.mean(found, 0)) for subject, found in shares.items()]
+    table = pd.DataFrame(rows, columns=["subject", "before", "after"])
+    return table.assign(change=table["after"] - table["before"])
+
+
+def shuffled_shares(
+    before: Features, after: Features, n_references: int, *, n_components: int = 8, nu: float = 0.05,
+    n_shuffles: int = 20, seed: int = 0, tell: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:  # fmt: skip
+    """Do the same where who belongs to the reference group is drawn by lot: the control.
+
+    Parameters
+    ----------
+    before, after, n_components, nu
+        As for `abnormal_shares`.
+    n_references : int
+        How many subjects are called reference subjects.
+    n_shuffles : int
+        How often lots are drawn.
+    seed : int
+        Makes it repeatable.
+    tell : callable, optional
+        Called with how many shuffles of how many are done.
+
+    Returns
+    -------
+    DataFrame
+        One row a shuffle and subject: ``shuffle``, ``is_reference``, and the columns of `abnormal_shares`.
+    """
+    rng = np.random.default_rng(seed)
+    subjects, tables = list(before), []
+    for i in range(n_shuffles):
+        tell(i, n_shuffles)
+        chosen = rng.permutation(len(subjects))[:n_references]
+        references = [subjects[j] for j in sorted(chosen)]
+        table = abnormal_shares(before, after, references, n_components, nu)
+        tables.append(table.assign(shuffle=i, is_reference=table["subject"].isin(references)))
+    tell(n_shuffles, n_shuffles)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _machine(features: np.ndarray, n_components: int, nu: float) -> Pipeline:
+    n = min(n_components, len(features), features.shape[1])
+    machine = make_pipeline(
+        PCA(n, whiten=True, svd_solver="covariance_eigh"), OneClassSVM(nu=nu, gamma=BREADTH / n)
+    )  # fmt: skip
+    with np.errstate(invalid="ignore"):  # 0 / 0 where nothing varies
+        return machine.fit(features)
+
+
+def _abnormal(machine: Pipeline, features: np.ndarray) -> float:
+    return 100 * float((machine.predict(features) < 0).mean())

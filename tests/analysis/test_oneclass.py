@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from napari_ubam.analysis.oneclass import abnormal_shares, shuffled_shares, silhouettes
+
+Features = dict[str, np.ndarray]
+HEALTHY = [f"h{i}" for i in range(8)]
+
+
+@pytest.fixture
+def cloud() -> Features:
+    """Frames of eight healthy subjects and four others, all alike."""
+    rng = np.random.default_rng(0)
+    return {s: rng.normal(size=(150, 12)) for s in [*HEALTHY, "i0", "i1", "i2", "i3"]}
+
+
+def moved(features: Features, subjects: str, by: float) -> Features:
+    return {s: x + by * (s[0] in subjects) for s, x in features.items()}
+
+
+def test_unchanged_subjects_are_abnormal_at_about_nu(cloud: Features):
+    found = abnormal_shares(cloud, cloud, HEALTHY, nu=0.05).set_index("subject")
+    assert list(found.index) == list(cloud)
+    assert found["before"].mean() == pytest.approx(5, abs=2.5)
+    assert found["before"].max() < 15
+    np.testing.assert_array_equal(found["change"], 0)
+
+
+def test_a_shifted_subject_is_abnormal(cloud: Features):
+    found = abnormal_shares(cloud, moved(cloud, "i", 3), HEALTHY).set_index("subject")
+    assert (found.loc[["i0", "i3"], "before"] < 15).all()
+    assert (found.loc[["i0", "i3"], "after"] > 95).all()
+    np.testing.assert_array_equal(found.loc[HEALTHY, "change"], 0)
+
+
+def test_nobody_is_scored_by_a_machine_that_saw_it(cloud: Features):
+    """A shifted reference subject is as abnormal as any other; the machines that it trains are the others'."""
+    odd = {s: x + 6 * (s == "h0") for s, x in cloud.items()}
+    found = abnormal_shares(odd, odd, HEALTHY).set_index("subject")
+    assert found.loc["h0", "before"] > 95
+
+
+def test_shuffled_labels_are_at_chance(cloud: Features):
+    """All groups are alike before; the others change, but who is called a reference subject says nothing of it."""
+    control = shuffled_shares(cloud, moved(cloud, "i", 3), len(HEALTHY), n_shuffles=30, seed=1)
+    assert len(control) == 30 * 12
+    assert (control.groupby("shuffle")["is_reference"].sum() == 8).all()
+    change = control.groupby("is_reference")["change"].mean()
+    assert change[True] == pytest.approx(change[False], abs=10)
+    true = abnormal_shares(cloud, moved(cloud, "i", 3), HEALTHY)
+    assert true["change"][8:].mean() > change[False] + 40
+
+
+def test_shuffles_are_repeatable_and_told_of(cloud: Features):
+    few = {s: x[:10] for s, x in cloud.items()}
+    told: list[tuple[int, int]] = []
+    one, two = (shuffled_shares(few, few, 3, n_shuffles=2, tell=lambda *now: told.append(now)) for _ in range(2))
+    assert one.equals(two)
+    assert told[:3] == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_frames_that_are_all_equal_are_no_error():
+    still = {s: np.ones((4, 5)) for s in ("h0", "h1", "i0")}
+    found = abnormal_shares(still, {s: x + 1 for s, x in still.items()}, ["h0", "h1"])
+    assert np.isfinite(found[["before", "after"]]).all(axis=None)
+
+
+def test_silhouettes_say_where_the_subject_is_not_what_it_wears():
+    background = np.full((64, 64, 3), 100, np.uint8)
+    frames = np.repeat(background[None], 2, 0).copy()
+    frames[0, :32, :16], frames[1, :32, :16] = 160, 20
+    pale, dark = silhouettes(frames, background, 16).reshape(2, 16, 16)
+    np.testing.assert_array_equal(pale, dark)
+    assert pale[:8, :4].min() == 1
+    assert pale.sum() == 32
