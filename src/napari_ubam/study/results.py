@@ -111,6 +111,11 @@ def read_result(study: Study, name: str, step: str) -> pd.DataFrame:
         ) from error
 
 
+def keypoints_path(study: Study, name: str) -> Path:
+    """Say where the predicted keypoints of the recording ``name`` lie, whether they are there or not."""
+    return study.results_folder / "keypoints" / f"{name}.csv"
+
+
 def record_run(study: Study, step: str, settings: dict[str, Any]) -> None:
     """Note in ``results/run.json`` what a step was run with: settings, seed and versions."""
     path = study.results_folder / "run.json"

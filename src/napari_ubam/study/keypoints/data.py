@@ -100,7 +100,7 @@ def choose_individual(path: Path, individuals: Mapping[str, T], individual: str 
     StudyError
         If there are several and none is named, or there is none of that name; the message lists them.
     """
-    if individual in individuals:
+    if individual is not None and individual in individuals:
         return individuals[individual]
     if len(individuals) == 1 and (individual is None or "" in individuals):
         return next(iter(individuals.values()))
