@@ -19,6 +19,7 @@ from napari_ubam.settings import (
     CompareSettings,
     DeviateSettings,
     EmbedSettings,
+    KeypointSettings,
     MagnifySettings,
     Settings,
     StudySettings,
@@ -76,6 +77,9 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
     with open_frames(out) as video:
         assert video.shape == (12, 32, 32, 3)
     assert heat.is_dir()
+    code, _, messages = run("keypoints", study)
+    assert code == 1
+    assert "column 'keypoints'" in messages
     results = {p.name for p in (study / "results").iterdir()}
     assert {"deviation.csv", "subjects.csv", "groups.csv", "magnification.csv", "report.html", "run.json"} <= results
 
@@ -89,6 +93,7 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
         ("deviate", DeviateSettings),
         ("magnify", MagnifySettings),
         ("track", TrackSettings),
+        ("keypoints", KeypointSettings),
         ("compare", CompareSettings),
         ("check", CheckSettings),
     ],

@@ -33,6 +33,7 @@ from napari_ubam.settings import (
     CompareSettings,
     DeviateSettings,
     EmbedSettings,
+    KeypointSettings,
     MagnifySettings,
     Settings,
     StudySettings,
@@ -180,6 +181,19 @@ def deviate(study: StudyFolder, settings: DeviateSettings) -> None:
         f"With {n} reference subjects, the smallest possible p-value of a subject is 1/{n + 1} = {1 / (n + 1):.3g} "
         f"(1/{n} for a reference subject)."
     )
+
+
+@app.command()
+@with_settings(KeypointSettings)
+def keypoints(study: StudyFolder, settings: KeypointSettings) -> None:
+    """Predict keypoints in every frame from its posture, learned from recordings that have some: results/keypoints/."""
+    from napari_ubam import pipeline
+    from napari_ubam.study import Study
+
+    opened = Study.open(study)
+    with progress_bar() as report:
+        _tell_problems(pipeline.keypoints(opened, settings, report=report))
+    _say(f"Written: {opened.results_folder / 'keypoint_scores.csv'}")
 
 
 @app.command()

@@ -204,6 +204,15 @@ class DeviateSettings(Settings):
     )  # fmt: skip
 
 
+class KeypointSettings(Settings):
+    """Which keypoints count when they are predicted from postures."""
+
+    min_score: float = Field(
+        0.6, ge=0, le=1, title="Least score",
+        description="Keypoints that the program which found them is less sure of count as missing.",
+    )  # fmt: skip
+
+
 class MagnifySettings(Settings):
     """How far to magnify, and where to compute."""
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_ubam.magnify.region import Region, warp_region
+from napari_ubam.magnify.region import Region, points_to_frames, points_to_squares, warp_region
 from napari_ubam.study import cut_square
 
 HEIGHT, WIDTH = 60, 80
@@ -176,3 +176,16 @@ def test_change_fades_out_towards_the_edge():
     assert fade[20, 20] == 1
     assert 0 < fade[0, 20] < 0.5
     np.testing.assert_allclose(fade, fade[::-1, ::-1])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_points_go_into_squares_and_come_back(mirrored: bool):
+    squares = np.array([[10, 20, 40, 0], [-3.5, 7, 21, 30], [0, 0, 8, -170]], np.float32)
+    points = np.random.default_rng(0).uniform(-1, 1, (3, 5, 2))
+    frames = points_to_frames(points, squares, mirrored)
+    np.testing.assert_allclose(points_to_squares(frames, squares, mirrored), points, atol=1e-6)
+    for i, square in enumerate(squares):
+        region = Region.of(square, mirrored, 100, 100)
+        np.testing.assert_allclose(frames[i], region.to_frame(points[i]), atol=1e-4)
+    middle_of_corner_pixel = points_to_squares(np.array([[[10.0, 20.0]]]), squares[:1], mirrored)
+    np.testing.assert_allclose(np.abs(middle_of_corner_pixel), 1 - 1 / 40)

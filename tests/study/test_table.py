@@ -40,6 +40,16 @@ def test_boxes_are_relative_to_the_table(tmp_path):
     assert recording.boxes == tmp_path / "boxes" / "a.csv"
 
 
+def test_keypoints_and_whose_they_are_stay_when_the_table_is_written(tmp_path):
+    path = table(tmp_path, f"{HEADER},keypoints,individual", "a.mp4,anna,healthy,poses/a.h5,mouse 1", "b.mp4,b,healthy")
+    a, b = read_table(path)
+    assert (a.keypoints, a.individual) == (tmp_path / "poses" / "a.h5", "mouse 1")
+    assert (b.keypoints, b.individual) == (None, None)
+    write_table(path, [a, b])
+    assert "poses/a.h5" in path.read_text()
+    assert read_table(path) == [a, b]
+
+
 def test_tables_of_spreadsheets(tmp_path):
     lines = (f"{HEADER},,", "", r"videos\a.mp4,Änne,healthy,,", ",,,,", "b.mp4, bob ,healthy", "")
     a, b = read_table(table(tmp_path, *lines, encoding="utf-8-sig"))

@@ -132,9 +132,51 @@ class Region:
 
     def vectors_to_frame(self, vectors: np.ndarray) -> np.ndarray:
         """Return vectors (..., 2) in units of half the square's side in pixels of the frame."""
-        x, y = vectors[..., 0] * (-1 if self.mirrored else 1), vectors[..., 1]
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) * (self.side / 2)
+        return _turned(vectors * _flip(self.mirrored), self.angle) * (self.side / 2)
+
+
+def points_to_frames(points: np.ndarray, squares: np.ndarray, mirrored: bool) -> np.ndarray:
+    """Say where points of the squares that a network saw lie in the frames.
+
+    Parameters
+    ----------
+    points : ndarray, shape (T, n, 2)
+        x and y in [-1, 1] of each frame's square, as the network saw it.
+    squares : ndarray, shape (T, 4)
+        x and y of the corner before it is turned, side [px], and angle [degrees, clockwise].
+    mirrored : bool
+        Whether the network saw their mirror images.
+
+    Returns
+    -------
+    ndarray, shape (T, n, 2)
+        In pixels of the frames; the middle of the top left pixel is at (0, 0).
+    """
+    centre, half, angle = _parts(squares)
+    return _turned(points * _flip(mirrored), angle) * half + centre
+
+
+def points_to_squares(points: np.ndarray, squares: np.ndarray, mirrored: bool) -> np.ndarray:
+    """Say where points of the frames lie in the squares that a network saw: what `points_to_frames` undoes."""
+    centre, half, angle = _parts(squares)
+    return _turned((points - centre) / half, -angle) * _flip(mirrored)
+
+
+def _parts(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the middles (T, 1, 2), half the sides (T, 1, 1), and the angles (T, 1) in radians."""
+    squares = squares.astype(float)[:, None]
+    side = squares[..., 2:3]
+    return squares[..., :2] + side / 2 - 0.5, side / 2, np.radians(squares[..., 3])
+
+
+def _flip(mirrored: bool) -> np.ndarray:
+    return np.array([-1.0 if mirrored else 1.0, 1.0])
+
+
+def _turned(vectors: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
+    """Turn vectors (..., 2) clockwise (y points down) by an angle [radians]."""
+    cos, sin, x, y = np.cos(angle), np.sin(angle), vectors[..., 0], vectors[..., 1]
+    return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
 
 
 def warp_region(

@@ -10,6 +10,7 @@ from napari_ubam.pipeline.embedding import embed
 from napari_ubam.pipeline.learning import init, train
 from napari_ubam.pipeline.magnifying import magnify, save_magnified
 from napari_ubam.pipeline.measuring import compare, deviate
+from napari_ubam.pipeline.posing import keypoints
 from napari_ubam.pipeline.reporting import make_report
 from napari_ubam.pipeline.transferring import save_transfer, transfer
 from napari_ubam.study.track import track
@@ -21,6 +22,7 @@ __all__ = [
     "deviate",
     "embed",
     "init",
+    "keypoints",
     "magnify",
     "make_report",
     "save_magnified",

@@ -14,6 +14,7 @@ from napari_ubam.study.layers import save_layer
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.results import (
     Reference,
+    keypoints_path,
     read_reference,
     read_result,
     read_run,
@@ -37,6 +38,7 @@ __all__ = [
     "cut_square",
     "embedding_path",
     "fingerprint",
+    "keypoints_path",
     "load_crops",
     "median_colour",
     "read_embedding",

@@ -21,7 +21,7 @@ from napari_ubam.study.recording import Recording
 from napari_ubam.study.squares import cut_square, find_squares, resize_square
 from napari_ubam.study.study import TABLE_FILE, Study
 from napari_ubam.study.table import portable_path
-from napari_ubam.video import open_frames
+from napari_ubam.video import ASSUMED_FPS, open_frames
 
 _FORMAT = 4  # of the files in the cache; raise it when they change
 _N_SAMPLES = 64  # frames that the background is the median of
@@ -110,7 +110,8 @@ def crops_key(study: Study, recording: Recording) -> dict[str, Any]:
     if recording.boxes is not None:
         if not recording.boxes.exists():
             raise StudyError(f"The boxes {recording.boxes} are missing. {advice}")
-        boxes = [portable_path(recording.boxes, study.folder), *_fingerprint(recording.boxes)]
+        whose = [] if recording.individual is None else [recording.individual]
+        boxes = [portable_path(recording.boxes, study.folder), *_fingerprint(recording.boxes), *whose]
     if not recording.path.exists():
         raise VideoError(f"The video {recording.path} is missing. {advice}")
     return {
@@ -164,7 +165,8 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
     size, mirrored, stage = study.settings.crop_size, key["mirrored"], f"reading {recording.name}"
     with open_frames(recording.path) as source:
         frame = recording.frames(len(source))
-        squares, interpolated = find_squares(recording, frame, source.shape[1:3], study.settings.turn)
+        fps = source.fps or ASSUMED_FPS
+        squares, interpolated = find_squares(recording, frame, source.shape[1:3], study.settings.turn, fps)
         sampled = _sampled(study, recording, len(frame))
         n = max(1, round(float(squares[0, 2])))
         with atomic_path(folder) as new:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from napari_ubam.errors import StudyError
 from napari_ubam.progress import Progress, Report, silent
@@ -17,11 +15,11 @@ from napari_ubam.study.blobs import Scene, find_blobs, learn_scene
 from napari_ubam.study.boxes import Boxes
 from napari_ubam.study.heading import find_heading
 from napari_ubam.study.recording import Recording
+from napari_ubam.study.steady import smooth_between, steady_boxes
 from napari_ubam.video import ASSUMED_FPS, FrameSource, open_frames
 
 _WORKING = 1024  # px of the longer side on which subjects are looked for
 _N_SAMPLES = 48  # frames that the background is the median of: 150 MB at most
-_USUAL = 98  # percentile of a subject's reach that the boxes hold
 _FAR, _BRIEF = 2.0, 0.5  # body lengths a frame that nobody moves, and seconds: see `without_jumps`
 _FOUND, _JUMPING = 0.8, 0.002  # shares of the frames: found in fewer, or jumping in more, is doubtful
 _REPORT_EVERY = 8  # frames
@@ -153,17 +151,10 @@ def boxes_of(frame: np.ndarray, seen: Sightings, fps: float, settings: TrackSett
         Of the frames in which the subject was seen.
     """
     known = ~np.isnan(seen.axis)
-    every = np.arange(len(frame))
-    centre = np.stack([np.interp(every, every[known], x[known]) for x in seen.centre.T], axis=1)
-    centre = _smoothed(centre, fps * settings.smooth)[known]
+    centre = smooth_between(frame[known], seen.centre[known], fps * settings.smooth)
     length = float(np.median(seen.length[known]))
     heading = find_heading(frame[known] / fps, centre, seen.axis[known], seen.elongation[known], length)
-    whole = np.unwrap(heading)
-    pointed = np.interp(every, every[known], whole)
-    angle = _smoothed(pointed[:, None], fps * settings.smooth)[known, 0]
-    side = settings.side or math.ceil(2 * (1 + settings.margin) * np.percentile(seen.reach[known], _USUAL))
-    box = np.concatenate([centre - side / 2, np.full((len(centre), 2), float(side))], axis=1)
-    return Boxes(frame[known], box, (np.degrees(angle) + 180) % 360 - 180)
+    return steady_boxes(frame[known], seen.centre[known], seen.reach[known], heading, fps, settings)
 
 
 @dataclass(frozen=True)
@@ -262,12 +253,3 @@ def _doubts(seen: Sightings) -> str:
     if jumps > _JUMPING * len(steps):
         doubts.append(f"it jumps by more than its own length {jumps} times")
     return " and ".join(doubts)
-
-
-def _smoothed(values: np.ndarray, width: float) -> np.ndarray:
-    """Smooth (T, k) in time with a Gaussian of that standard deviation [frames]."""
-    margin = min(round(4 * width), len(values) - 1)
-    if not margin:
-        return values
-    beyond = np.pad(values, ((margin, margin), (0, 0)), mode="reflect", reflect_type="odd")  # who moves goes on moving
-    return gaussian_filter1d(beyond, width, axis=0)[margin:-margin]

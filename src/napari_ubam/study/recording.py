@@ -33,7 +33,11 @@ class Recording(BaseModel):
         The region of interest [px]: all four, or none for the whole picture.
     boxes : Path or None
         Where the subject is that moves through the picture: a CSV of ``frame, x, y, width, height`` and, optionally,
-        ``angle``.
+        ``angle``, or a file of tracks (see `napari_ubam.study.box_files`).
+    keypoints : Path or None
+        Keypoints that another program found (see `napari_ubam.study.keypoints`).
+    individual : str or None
+        Which of the individuals in these files is the subject; None where they have but one.
     start, stop : int, int or None
         The frames [start, stop) of the file that count; to the end where ``stop`` is None.
     covariates : dict of str to str
@@ -53,6 +57,8 @@ class Recording(BaseModel):
     width: int | None = None
     height: int | None = None
     boxes: Path | None = None
+    keypoints: Path | None = None
+    individual: str | None = None
     start: int = Field(0, ge=0)
     stop: int | None = None
     covariates: dict[str, str] = {}

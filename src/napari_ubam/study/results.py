@@ -120,6 +120,11 @@ def result_fingerprint(study: Study, name: str) -> str:
         return ""
 
 
+def keypoints_path(study: Study, name: str) -> Path:
+    """Say where the predicted keypoints of the recording ``name`` lie, whether they are there or not."""
+    return study.results_folder / "keypoints" / f"{name}.csv"
+
+
 def record_run(study: Study, step: str, settings: dict[str, Any]) -> None:
     """Note in ``results/run.json`` what a step was run with: settings, seed and versions."""
     path = study.results_folder / "run.json"

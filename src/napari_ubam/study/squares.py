@@ -9,12 +9,14 @@ import numpy as np
 
 from napari_ubam.errors import StudyError
 from napari_ubam.settings import Turn
-from napari_ubam.study.boxes import read_boxes, squares_of_boxes
+from napari_ubam.study.box_files import boxes_from
+from napari_ubam.study.boxes import squares_of_boxes
 from napari_ubam.study.recording import Recording
+from napari_ubam.video import ASSUMED_FPS
 
 
 def find_squares(
-    recording: Recording, frame: np.ndarray, picture: tuple[int, int], turn: Turn = "none"
+    recording: Recording, frame: np.ndarray, picture: tuple[int, int], turn: Turn = "none", fps: float = ASSUMED_FPS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Say which square of the picture each frame of a recording is cut to.
 
@@ -31,6 +33,8 @@ def find_squares(
         The video's height and width [px].
     turn : {"none", "body"}
         Whether squares are turned so that the head points to their upper side.
+    fps : float
+        Frames per second, for boxes that are made of keypoints.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def find_squares(
         If nothing of the region lies in the picture, the boxes cannot be read, or nobody knows where the head is.
     """
     height, width = picture
-    boxes = None if recording.boxes is None else read_boxes(recording.boxes)
+    boxes = None if recording.boxes is None else boxes_from(recording.boxes, recording.individual, fps)
     if turn == "body" and (boxes is None or boxes.angle is None):
         raise StudyError(
             f"Recording {recording.name} cannot be turned along its body: "

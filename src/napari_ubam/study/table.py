@@ -14,17 +14,18 @@ from napari_ubam.files import write_text
 from napari_ubam.study.recording import NAME_COLUMN, REGION, Recording, file_name
 
 REQUIRED = ("path", "subject", "group")
-OPTIONAL = ("session", "side", *REGION, "boxes", "start", "stop")
+OPTIONAL = ("session", "side", *REGION, "boxes", "keypoints", "individual", "start", "stop")
+_PATHS = ("path", "boxes", "keypoints")
 
 
 def read_table(path: str | Path) -> list[Recording]:
     """Read a table of recordings.
 
     The table is a CSV in UTF-8, separated by commas, with one row a recording. Its columns ``path, subject, group``
-    are required, ``session, side, x, y, width, height, boxes, start, stop`` optional, in any order and case; further
-    ones are covariates, kept where they are not empty. Paths are relative to the table's folder. A recording is named
-    by its file's stem, made unique (``clip``, ``clip_2``), or by the optional column ``recording``, which a study's own
-    table has so that names stay when rows go.
+    are required, ``session, side, x, y, width, height, boxes, keypoints, individual, start, stop`` optional, in any
+    order and case; further ones are covariates, kept where they are not empty. Paths are relative to the table's
+    folder. A recording is named by its file's stem, made unique (``clip``, ``clip_2``), or by the optional column
+    ``recording``, which a study's own table has so that names stay when rows go.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def _header(path: Path, cells: list[str], required: Sequence[str]) -> list[str]:
 
 def _recording(table: Path, number: int, row: dict[str, str], name: str) -> Recording:
     given = {column: row[column] for column in (*REQUIRED, *OPTIONAL) if row.get(column) or column in REQUIRED}
-    for column in ("path", "boxes"):
+    for column in _PATHS:
         if column in given:
             given[column] = _absolute(table.parent, given[column])
     if "side" in given:
@@ -206,9 +207,7 @@ def _names(table: Path, rows: Sequence[tuple[int, str, str]]) -> list[str]:
 
 def _row(recording: Recording, folder: Path) -> dict[str, str]:
     values = {column: getattr(recording, column) for column in (*REQUIRED, *OPTIONAL)}
-    values["path"] = portable_path(recording.path, folder)
-    if recording.boxes is not None:
-        values["boxes"] = portable_path(recording.boxes, folder)
+    values |= {column: portable_path(values[column], folder) for column in _PATHS if values[column] is not None}
     values["start"] = recording.start or None
     texts = {column: "" if value is None else str(value) for column, value in values.items()}
     return texts | {NAME_COLUMN: recording.name} | recording.covariates

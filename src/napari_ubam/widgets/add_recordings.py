@@ -73,7 +73,8 @@ def merged(table: Sequence[Recording], imported: Iterable[Recording]) -> tuple[R
 
 
 def _part(recording: Recording) -> tuple[object, ...]:
-    return recording.path, recording.region, recording.boxes, recording.start, recording.stop
+    whose = recording.individual if recording.boxes is not None else None
+    return recording.path, recording.region, recording.boxes, whose, recording.start, recording.stop
 
 
 def copy_layer(folder: Path, name: str, frames: Any, fps: float, report: Report) -> Path:
