@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -183,6 +184,18 @@ def test_layers_outlive_the_widget(qtbot, widget, trained):
     viewer.window.remove_dock_widget(widget)
     go_to_frame(viewer, video, 9)
     np.testing.assert_array_equal(magnified._slice.image.raw, expected)
+
+
+def test_closing_the_viewer_ends_the_thread(qtbot, widget, trained, monkeypatch):
+    before = set(threading.enumerate())
+    widget.session.open(trained.folder)
+    widget.form.fields["factor"].value = 3
+    wait(qtbot, widget)
+    widget.form.fields["factor"].value = 5
+    of_live = {t for t in set(threading.enumerate()) - before if t.name.startswith("napari-ubam-live")}
+    assert of_live
+    widget.viewer.close()
+    qtbot.waitUntil(lambda: not any(t.is_alive() for t in of_live), timeout=30_000)
 
 
 def test_a_video_that_is_gone_is_one_message(qtbot, widget, trained, notifications):

@@ -103,6 +103,7 @@ class MagnifyWidget(DockWidget):
         self.live = LiveMagnification(self.viewer, recording, magnifier, settings)
         self.live.failed.connect(self._on_errored)
         self.live.told.connect(self.hint.setText)
+        self.destroyed.connect(self.live.close)  # the viewer was closed
         self.live.tell()
         self.live.compare(self.compare.way, self.compare.share)
         return self.live
@@ -178,6 +179,7 @@ class MagnifyWidget(DockWidget):
         """Let go of a recording and models that may be others by now; its layers stay."""
         self._stopped = False
         if self.live is not None:
+            self.destroyed.disconnect(self.live.close)
             self.live.close()
             self.live.told.disconnect(self.hint.setText)
             self.live = None
