@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from napari_ubam.analysis.norm import LASTING, LEAST_SHRINKAGE, Moments, Norm, whitening
+
+D, T = 4, 400
+
+
+def subject(seed: int, lasting: float = 0.2) -> np.ndarray:
+    """Differences (T, D) of a subject: the first two entries go together, the third hardly varies."""
+    rng = np.random.default_rng(seed)
+    passing = rng.normal(size=(T, D)) * (1, 1, 0.1, 1)
+    passing[:, 1] = passing[:, 0] + 0.1 * passing[:, 1]
+    return passing + lasting * rng.normal(size=D)
+
+
+def norm(n: int = 40) -> Norm:
+    return Norm.of([[Moments.of(subject(seed))] for seed in range(n)])
+
+
+def score(of: Norm, difference: np.ndarray) -> float:
+    return float(np.sqrt((of.measure(difference, difference.mean(0)) ** 2).mean()))
+
+
+def test_subjects_like_those_of_the_norm_are_at_1():
+    assert np.mean([score(norm(), subject(seed)) for seed in range(100, 120)]) == pytest.approx(1, abs=0.15)
+
+
+def test_what_goes_together_counts_less_than_what_does_not():
+    sign = np.where(np.arange(T) % 2, 1.0, -1.0)[:, None]  # nothing lasts
+    together, against = sign * [1.0, 1.0, 0, 0], sign * [1.0, -1.0, 0, 0]
+    assert score(norm(), against) > 1.5 * score(norm(), together)
+
+
+def test_what_lasts_counts_more_than_what_passes():
+    passes = np.zeros((T, D))
+    passes[:, 3] = np.where(np.arange(T) % 2, 1.0, -1.0)
+    assert score(norm(), np.abs(passes)) > 1.5 * score(norm(), passes)
+
+
+def test_every_part_stays_where_it_is():
+    measured = norm().measure(np.tile([0, 0, 0, 1.0], (T, 1)), np.array([0, 0, 0, 1.0])).mean(0)
+    assert measured.argmax() == 3
+    assert measured[:3].max() < 0.3 * measured[3]
+
+
+def test_subjects_count_the_same_however_long_they_were_filmed():
+    short, long = subject(0), 3 * subject(1)
+    once = Norm.of([[Moments.of(short)], [Moments.of(long)]])
+    often = Norm.of([[Moments.of(short)] * 5, [Moments.of(long)]])
+    np.testing.assert_allclose(often.moment, once.moment)
+    np.testing.assert_allclose(often.lasting, once.lasting)
+
+
+def test_one_subject_is_enough_for_a_norm_and_none_that_differs_gives_finite_units():
+    assert np.isfinite(Norm.of([[Moments.of(subject(0))]]).measure(subject(1), subject(1).mean(0))).all()
+    nothing = Norm.of([[Moments.of(np.zeros((5, D)))]])
+    np.testing.assert_array_equal(nothing.measure(np.zeros((3, D)), np.zeros(D)), 0)
+
+
+def test_entries_apart_have_their_own_units_and_nothing_lasts():
+    of = Norm.apart([[Moments.of(subject(seed))] for seed in range(10)])
+    difference = np.tile([0, 0, 1.0, 0], (T, 1))
+    np.testing.assert_array_equal(of.measure(difference, difference[0]), of.measure(difference, np.zeros(D)))
+    assert np.count_nonzero(of.moment) == D
+
+
+def test_whitening_turns_a_covariance_into_the_identity_as_far_as_it_is_not_shrunk():
+    covariance = np.cov(subject(0).T)
+    root = whitening(covariance, 0.0)
+    np.testing.assert_allclose(root @ covariance @ root, np.eye(D), atol=1e-6)
+    np.testing.assert_allclose(root, root.T, atol=1e-9)
+    np.testing.assert_allclose(whitening(covariance, 1.0), np.eye(D) / np.sqrt(np.trace(covariance) / D), atol=1e-9)
+    assert 0 < LASTING < 1
+    assert 0 < LEAST_SHRINKAGE < 1
