@@ -189,9 +189,23 @@ def test_mirrored_recording_gives_the_mirror_image(kind: str, request: pytest.Fi
 def test_arrows_point_from_the_reference_to_where_the_part_is():
     flow = np.zeros((8, 8, 2), np.float32)
     flow[2:4, 4:6] = (0.5, -0.25)  # this part lies further right and higher than in the reference
-    arrows = deviation_arrows(flow, Region(10, 20, 40, False, slice(20, 60), slice(10, 50)))
+    region, everywhere = Region(10, 20, 40, False, slice(20, 60), slice(10, 50)), np.ones((16, 16))
+    arrows = deviation_arrows(flow, region, everywhere)
     assert arrows.dtype == np.float32
     np.testing.assert_allclose(arrows, [[[20 + 2.5 * 5 - 0.5, 10 + 4.5 * 5 - 0.5], [-5, 10]]])
+
+
+def test_arrows_end_on_the_subject():
+    flow = np.zeros((8, 8, 2), np.float32)
+    flow[:, :4] = (0.5, 0)
+    region, seen = Region(0, 0, 40, False, slice(0, 40), slice(0, 40)), np.zeros((16, 16))
+    assert len(deviation_arrows(flow, region, seen)) == 0
+    seen[:8, 8:] = 1  # top right
+    arrows = deviation_arrows(flow, region, seen)
+    assert len(arrows)
+    ends = arrows.sum(1)
+    assert (ends[:, 0] < 20).all()
+    assert (ends[:, 1] >= 20).all()
 
 
 def test_arrows_do_not_depend_on_the_factor(warp: WarpGenerator):

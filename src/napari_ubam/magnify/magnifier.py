@@ -188,10 +188,10 @@ def _mark_warped(shot: Shot, generator: WarpGenerator, device: torch.device) -> 
     marks = []
     for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True)):
         heatmap = _heatmap(heat[i], region, picture.shape[:2])
+        seen = subject_presence(shot.crops[i], shot.background)
         if not shot.still:
-            seen = subject_presence(shot.crops[i], shot.background)
             heatmap[region.rows, region.columns] *= region.spread(seen, smooth=False)
-        marks.append(Marks(heatmap, deviation_arrows(flow[i], region)))
+        marks.append(Marks(heatmap, deviation_arrows(flow[i], region, seen)))
     return marks
 
 
@@ -248,7 +248,7 @@ def _regions(shot: Shot) -> list[Region]:
     ]
 
 
-def deviation_arrows(flow: np.ndarray, region: Region) -> np.ndarray:
+def deviation_arrows(flow: np.ndarray, region: Region, seen: np.ndarray) -> np.ndarray:
     """Draw the flow that leads from the recording to the reference posture as arrows, where there is any.
 
     Parameters
@@ -257,6 +257,8 @@ def deviation_arrows(flow: np.ndarray, region: Region) -> np.ndarray:
         Where each pixel of the reference picture comes from, minus where it is, in units of half the square's side.
     region : Region
         Where the square lies in the frame.
+    seen : ndarray, shape (S, S)
+        Where the subject is, from `subject_presence`: arrows end on it.
 
     Returns
     -------
@@ -265,8 +267,9 @@ def deviation_arrows(flow: np.ndarray, region: Region) -> np.ndarray:
     """
     start = pixel_grid(flow.shape[0], flow.shape[1]).numpy()[::ARROW_STEP, ::ARROW_STEP].reshape(-1, 2)
     direction = flow[::ARROW_STEP, ::ARROW_STEP].reshape(-1, 2)
-    seen = np.linalg.norm(direction, axis=1) > SHORTEST_ARROW
-    arrows = np.stack([region.to_frame(start[seen]), region.vectors_to_frame(direction[seen])], 1)
+    end = np.clip((start + direction + 1) / 2 * len(seen), 0, len(seen) - 1).astype(int)
+    shown = (np.linalg.norm(direction, axis=1) > SHORTEST_ARROW) & (seen[end[:, 1], end[:, 0]] > 0.5)
+    arrows = np.stack([region.to_frame(start[shown]), region.vectors_to_frame(direction[shown])], 1)
     return arrows[..., ::-1].astype(np.float32)
 
 
