@@ -161,7 +161,7 @@ def write_field(field: ValueWidget, value: Any) -> None:
 
 def _make_number(annotation: type, value: float | None, optional: bool, info: FieldInfo) -> ValueWidget:
     bounds = _bounds(info)
-    step = bounds.get("multiple_of", 1 if annotation is int else _step(bounds))
+    step = bounds.get("multiple_of", 1 if annotation is int else _step(bounds, info.default))
     least = bounds.get("ge", bounds.get("gt", -_MAXIMUM))
     if optional:  # one step below what is allowed stands for None
         least = least if "gt" in bounds else least - step
@@ -194,8 +194,10 @@ def _bounds(info: FieldInfo) -> dict[str, Any]:
     return bounds
 
 
-def _step(bounds: Mapping[str, float]) -> float:
-    return 0.05 if bounds.get("le", _MAXIMUM) <= 5 else 0.5
+def _step(bounds: Mapping[str, float], default: Any) -> float:
+    if bounds.get("le", _MAXIMUM) > 5:
+        return 0.5
+    return 0.01 if isinstance(default, float) and 0 < default < 0.05 else 0.05
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
