@@ -177,7 +177,7 @@ def networks(found: list[Walk], steps: int, seed: int) -> tuple[Encode, Encode]:
     with tempfile.TemporaryDirectory() as folder:
         fit(
             module, recipe.stage, device=torch.device("cpu"), seed=seed, seconds=None,
-            checkpoint=Path(folder, "behaviour.ckpt"), report=silent, log=Log(Path(folder, "log.csv")),
+            checkpoint=Path(folder, "behaviour.safetensors"), report=silent, log=Log(Path(folder, "log.csv")),
         )  # fmt: skip
     return encoder(untrained.behaviour), encoder(module.behaviour)
 

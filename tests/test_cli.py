@@ -311,7 +311,7 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(finished: Study):
     assert process.returncode == 130, messages
     assert f"Go on with: napari-ubam train {finished.folder} --resume" in messages
     assert "Traceback" not in messages
-    assert (finished.models_folder / "unfinished" / "posture.ckpt").exists()
+    assert (finished.models_folder / "unfinished" / "posture.checkpoint.safetensors").exists()
 
 
 def test_stopped_while_reading_videos_there_is_nothing_to_resume(

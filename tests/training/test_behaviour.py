@@ -105,7 +105,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> BehaviourEncoder:
     recipe = behaviour_recipe(codes, [30.0] * 3, ["a", "b", "c"], TrainSettings(), steps=60)
     module, folder = recipe.make(), tmp_path_factory.mktemp("behaviour")
     fit(
-        module, recipe.stage, device=CPU, seed=0, seconds=None, checkpoint=Path(folder, "x.ckpt"),
+        module, recipe.stage, device=CPU, seed=0, seconds=None, checkpoint=Path(folder, "x.safetensors"),
         report=lambda progress: None, log=Log(Path(folder, "log.csv")),
     )  # fmt: skip
     return module.behaviour.eval()

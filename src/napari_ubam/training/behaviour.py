@@ -9,9 +9,9 @@ from torch.nn import functional
 from napari_ubam.models.behaviour import BehaviourEncoder, clip_samples, clips_around
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.bank import Batch, chances
-from napari_ubam.training.fit import Stage
 from napari_ubam.training.modules import Module
 from napari_ubam.training.recipes import Recipe
+from napari_ubam.training.watch import Stage
 
 PACES = 2.0  # clips are played up to so many times as fast, or as slowly
 SHIFT = 0.5  # strides by which two views of a moment lie apart at most
