@@ -170,7 +170,7 @@ def principal_components(found: list[Walk], n: int) -> Encode:
 
 def networks(found: list[Walk], steps: int, seed: int) -> tuple[Encode, Encode]:
     """Give the network as it is drawn, and trained."""
-    postures = [w.posture for w in found]
+    postures = [w.posture - w.posture.mean(0) for w in found]
     torch.manual_seed(seed)
     recipe = behaviour_recipe(postures, [FPS] * len(found), [str(i) for i in range(len(found))], SETTINGS, steps)
     module, untrained = recipe.make(), recipe.make()

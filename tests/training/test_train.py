@@ -229,6 +229,15 @@ def test_looking_at_the_code_changes_no_weight(
     assert "posture_code" in json.loads((tmp_path / "posture" / "config.json").read_text())
 
 
+def test_long_recordings_are_encoded_in_part(
+    train_in: Train, footage: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "MOST_CODES", 3 * 12)
+    monkeypatch.setattr(train, "CLIPS", 4 / 0.6 / footage[0].fps)
+    told = train_in(tmp_path)
+    assert [p.total for p in told if p.stage == "postures"] == [4] * 3 * len(footage)
+
+
 def test_a_checkpoint_of_an_older_version_is_told(train_in: Train, complete: Complete, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         train_in(tmp_path, stop=("behaviour", 2))

@@ -25,7 +25,7 @@ from napari_ubam.models.store import load_model, save_model
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.bank import Footage
+from napari_ubam.training.bank import Footage, spread_parts
 from napari_ubam.training.behaviour import behaviour_recipe
 from napari_ubam.training.collapse import ADVICE
 from napari_ubam.training.fit import fit
@@ -36,6 +36,8 @@ from napari_ubam.training.watch import Stage
 
 PARTS = ("posture", "behaviour", "generator")
 LOG, SETTINGS = "training.csv", "settings.json"
+MOST_CODES = 40_000  # frames that behaviour is learned from: hundreds of clips of each of a hundred recordings
+CLIPS = 5  # of which a part is as long, where not all of a recording is needed
 KEPT = (*PARTS, LOG, SETTINGS)  # what a complete training leaves; the settings last, as they tell that it is complete
 UNFINISHED, FINISHED, EARLIER = "unfinished", "finished", "earlier"
 CHECKPOINT, OLD_CHECKPOINT = ".checkpoint.safetensors", ".ckpt"
@@ -121,7 +123,7 @@ class _Run:
 
     def _vae(self) -> None:
         posture = load_model(self.folder / "posture", self.device)
-        codes = np.concatenate(self._codes())
+        codes = np.concatenate([code for codes in self._codes() for code in codes])
         arguments = {"posture_dimension": codes.shape[1]}
 
         def vae() -> VaeModule:
@@ -136,12 +138,25 @@ class _Run:
     def behaviour(self) -> None:
         if self._done("behaviour"):
             return
-        fps, subjects = [f.fps for f in self.footage], [f.subject for f in self.footage]
-        self._stage(behaviour_recipe(self._codes(), fps, subjects, self.settings, self.steps.behaviour))
+        codes, fps, subjects = [], [], []
+        for footage, parts in zip(self.footage, self._codes(), strict=True):
+            mean = np.concatenate(parts).mean(0)
+            codes += [part - mean for part in parts]
+            fps += [footage.fps] * len(parts)
+            subjects += [footage.subject] * len(parts)
+        self._stage(behaviour_recipe(codes, fps, subjects, self.settings, self.steps.behaviour))
 
-    def _codes(self) -> list[np.ndarray]:
+    def _codes(self) -> list[list[np.ndarray]]:
+        """Encode each recording: all of it, or parts evenly spread where there are more frames than are needed."""
         posture = load_model(self.folder / "posture", self.device)
-        return [encode_postures(posture, f.frames, f.background, self.device, self.report) for f in self.footage]
+        most, seconds = -(-MOST_CODES // len(self.footage)), CLIPS * self.settings.clip_seconds
+        return [
+            [
+                encode_postures(posture, f.frames[part], f.background, self.device, self.report)
+                for part in spread_parts(len(f.frames), round(seconds * f.fps), most)
+            ]
+            for f in self.footage
+        ]
 
     def _done(self, part: str) -> bool:
         return (self.folder / part / "config.json").exists()
