@@ -170,14 +170,14 @@ def principal_components(found: list[Walk], n: int) -> Encode:
 
 def networks(found: list[Walk], steps: int, seed: int) -> tuple[Encode, Encode]:
     """Give the network as it is drawn, and trained."""
-    postures = [w.posture for w in found]
+    postures = [w.posture - w.posture.mean(0) for w in found]
     torch.manual_seed(seed)
     recipe = behaviour_recipe(postures, [FPS] * len(found), [str(i) for i in range(len(found))], SETTINGS, steps)
     module, untrained = recipe.make(), recipe.make()
     with tempfile.TemporaryDirectory() as folder:
         fit(
             module, recipe.stage, device=torch.device("cpu"), seed=seed, seconds=None,
-            checkpoint=Path(folder, "behaviour.ckpt"), report=silent, log=Log(Path(folder, "log.csv")),
+            checkpoint=Path(folder, "behaviour.safetensors"), report=silent, log=Log(Path(folder, "log.csv")),
         )  # fmt: skip
     return encoder(untrained.behaviour), encoder(module.behaviour)
 

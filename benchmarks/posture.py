@@ -108,7 +108,7 @@ def train(
         with tempfile.TemporaryDirectory() as folder:
             fit(
                 module, recipe.stage, device=where, seed=seed, seconds=minutes and minutes * 60,
-                checkpoint=Path(folder) / "posture.ckpt", report=silent, log=Log(Path(folder) / "log.csv"),
+                checkpoint=Path(folder) / "posture.safetensors", report=silent, log=Log(Path(folder) / "log.csv"),
             )  # fmt: skip
     posture = module.posture.to(where).eval()
     return lambda f: encode_postures(posture, f.frames, f.background, where)

@@ -154,7 +154,7 @@ def our_way(
     def train() -> None:
         with tempfile.TemporaryDirectory() as folder:
             fit(
-                module, stage, device=device, seed=0, seconds=None, checkpoint=Path(folder) / "posture.ckpt",
+                module, stage, device=device, seed=0, seconds=None, checkpoint=Path(folder) / "posture.safetensors",
                 report=silent, log=Log(Path(folder) / "log.csv"),
             )  # fmt: skip
 

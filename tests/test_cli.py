@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -311,7 +312,7 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(finished: Study):
     assert process.returncode == 130, messages
     assert f"Go on with: napari-ubam train {finished.folder} --resume" in messages
     assert "Traceback" not in messages
-    assert (finished.models_folder / "unfinished" / "posture.ckpt").exists()
+    assert (finished.models_folder / "unfinished" / "posture.checkpoint.safetensors").exists()
 
 
 def test_stopped_while_reading_videos_there_is_nothing_to_resume(
@@ -331,3 +332,32 @@ def test_stopped_while_reading_videos_there_is_nothing_to_resume(
     assert code == 130
     assert f"Go on with: napari-ubam train {tmp_path / 'study'}" in messages
     assert "--resume" not in messages
+
+
+@pytest.mark.parametrize("command", ["train", "embed"])
+def test_much_of_the_disk_is_not_taken_without_asking(
+    command: str, run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run("init", tmp_path / "study", "--recordings", table, "--reference", "healthy", "--crop-size", 32)
+    done: list[str] = []
+    monkeypatch.setattr(f"napari_ubam.pipeline.{command}", lambda *_, **__: done.append(command) or [])
+    monkeypatch.setattr("napari_ubam.study.MUCH", 1000)
+    said = r"crops of the recordings will take 0\.1 MB of the disk, in .*cache"
+    code, _, messages = run(command, tmp_path / "study")  # nobody is there to answer
+    assert (code, done) == (1, [])
+    assert re.search(rf"{said}.*add --yes", messages)
+    assert run(command, tmp_path / "study", "--yes")[0] == 0
+    assert done == [command]
+
+    monkeypatch.setattr("sys.stdin", Terminal("n\ny\n"))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert run(command, tmp_path / "study")[0] == 1
+    assert done == [command]
+    assert run(command, tmp_path / "study")[0] == 0
+    assert done == [command, command]
+    assert re.search(said, sys.stderr.getvalue())  # type: ignore[attr-defined]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True

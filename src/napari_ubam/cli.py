@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -42,6 +42,9 @@ from napari_ubam.settings import (
     TransferSettings,
 )
 
+if TYPE_CHECKING:
+    from napari_ubam.study import Study
+
 app = typer.Typer(
     help="Learn how subjects move from video alone, measure how each deviates from a reference group, and magnify it.",
     no_args_is_help=True,
@@ -50,6 +53,7 @@ app = typer.Typer(
 )
 console = Console(stderr=True, highlight=False)
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before much of the disk is taken.")]
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
 
 
@@ -129,6 +133,7 @@ def train(
     study: StudyFolder,
     settings: TrainSettings,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", hidden=True)] = False,
 ) -> None:
     """Learn posture, behaviour and how to draw them, from the videos alone."""
@@ -137,11 +142,15 @@ def train(
     from napari_ubam.training.train import can_resume
 
     def run(report: Report) -> list[Problem]:
+        if as_json and not yes:
+            _ask_for_disk(Study.open(study))
         return pipeline.train(Study.open(study), settings, resume=resume, report=report)
 
     if as_json:
         _train_for_a_program(run)
         return
+    if not yes:
+        _ask_for_disk(Study.open(study))
     with progress_bar() as report, _stop_on_interrupt(report, "Stopping: writing a checkpoint") as stoppable:
         try:
             _tell_problems(run(stoppable))
@@ -153,11 +162,13 @@ def train(
 
 @app.command()
 @with_settings(EmbedSettings)
-def embed(study: StudyFolder, settings: EmbedSettings) -> None:
+def embed(study: StudyFolder, settings: EmbedSettings, yes: Yes = False) -> None:
     """Write posture and behaviour of every frame to embeddings/."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
 
+    if not yes:
+        _ask_for_disk(Study.open(study))
     with progress_bar() as report, _stop_on_interrupt(report, "Stopping") as stoppable:
         try:
             _tell_problems(pipeline.embed(Study.open(study), settings, report=stoppable))
@@ -415,6 +426,20 @@ def _train_for_a_program(run: Callable[[Report], list[Problem]]) -> None:
 
 def _say(text: str, style: str | None = None) -> None:
     console.print(text, style=style, markup=False, soft_wrap=True)  # unbroken, so that paths can be copied
+
+
+def _ask_for_disk(study: Study) -> None:
+    """Ask before crops take much of the disk; where nobody can answer, say how to go on without being asked."""
+    from napari_ubam.study import MUCH, cache_size, describe_size
+
+    size = cache_size(study, study.recordings)
+    if size <= MUCH:
+        return
+    text = f"The crops of the recordings will take {describe_size(size)} of the disk, in {study.cache_folder}."
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UbamError(f"{text} If that is all right, add --yes.")
+    if not typer.confirm(f"{text} They may be deleted afterwards. Go on?", err=True):
+        raise typer.Exit(1)
 
 
 def _tell_problems(problems: list[Problem]) -> None:

@@ -19,6 +19,10 @@ class ModelError(UbamError):
     """A model that is missing, unfinished, or does not fit the study."""
 
 
+class TrainingError(UbamError):
+    """A training that cannot go on as it is."""
+
+
 class DeviceError(UbamError):
     """A device that was asked for and is not there, or that ran out of memory."""
 

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from napari_ubam import __version__
 from napari_ubam.errors import ModelError, UbamError
+from napari_ubam.models import store
 from napari_ubam.models.inputs import N_CHANNELS
-from napari_ubam.models.store import KINDS, load_config, load_model, save_model
+from napari_ubam.models.store import KINDS, fingerprint_model, load_config, load_model, save_model
 
 CPU = torch.device("cpu")
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -41,7 +44,41 @@ def test_a_model_comes_back_as_it_was_ready_for_use(kind: str, tmp_path: Path) -
 def test_on_disk_there_are_safetensors_and_json_only(tmp_path: Path) -> None:
     save(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
-    assert load_config(tmp_path) == {"kind": "BehaviourEncoder", "arguments": {"posture_dimension": 8}, "steps": 3}
+    config = load_config(tmp_path)
+    assert {k: config[k] for k in ("kind", "arguments", "steps", "format", "version")} == {
+        "kind": "BehaviourEncoder", "arguments": {"posture_dimension": 8}, "steps": 3,
+        "format": store.FORMAT, "version": __version__,
+    }  # fmt: skip
+
+
+def rewrite(folder: Path, **values: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | values))
+
+
+@pytest.mark.parametrize("values", [{"format": store.FORMAT + 1}, {"kind": "NetworkOf2031"}])
+def test_a_model_of_a_newer_version_says_to_upgrade(values: dict[str, Any], tmp_path: Path) -> None:
+    save(tmp_path)
+    rewrite(tmp_path, version="9.9", **values)
+    for read in (lambda: load_model(tmp_path, CPU), lambda: fingerprint_model(tmp_path)):
+        with pytest.raises(
+            ModelError, match=rf"made by napari-ubam 9\.9, and this is {re.escape(__version__)}.*Upgrade"
+        ):
+            read()
+
+
+def test_a_model_with_another_network_says_who_made_it(tmp_path: Path) -> None:
+    save(tmp_path)
+    rewrite(tmp_path, version="0.0.1", arguments={"posture_dimension": 12})
+    with pytest.raises(ModelError, match=r"made by napari-ubam 0\.0\.1.*size mismatch.*Train it again"):
+        load_model(tmp_path, CPU)
+
+
+def test_a_model_from_before_there_were_formats_is_read(tmp_path: Path) -> None:
+    model = save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({k: config[k] for k in ("kind", "arguments")}))
+    assert torch.equal(load_model(tmp_path, CPU).state_dict()["head.weight"], model.state_dict()["head.weight"])
 
 
 def test_no_model_says_to_train(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from napari_ubam.errors import StudyError, UbamError, VideoError
 from napari_ubam.progress import Cancelled
 from napari_ubam.settings import StudySettings
-from napari_ubam.study import Crops, cut_square, load_crops, resize_square
+from napari_ubam.study import Crops, cache_size, check_disk, cut_square, load_crops, resize_square
 from napari_ubam.study.npy import NpyWriter
 from napari_ubam.video import write_video
 
@@ -261,3 +262,25 @@ def test_boxes_outside_the_picture(make_study, tmp_path):
 def test_a_start_beyond_the_end(make_study):
     with pytest.raises(StudyError, match=r"walk starts at frame 12, but .*walk.mkv has 12 frames"):
         load(make_study(start=12))
+
+
+def test_the_size_of_the_cache_is_foretold(make_study, video):
+    study = make_study(StudySettings(crop_size=64), start=2)
+    recordings = (*study.recordings, study.recordings[0].model_copy(update={"name": "again", "stop": 5}))
+    both = study.replace(recordings=recordings)
+    assert cache_size(both, both.recordings) == (10 + 3) * 64 * 64 * 3
+    crops = load_crops(both, both.recordings[0])
+    assert len(crops.frames) == 10
+    assert cache_size(both, both.recordings) == 3 * 64 * 64 * 3  # what is in the cache takes nothing more
+    video.unlink()
+    assert cache_size(both, both.recordings) == 0  # that it is missing is told when it is read
+
+
+def test_too_little_room_on_the_disk_is_told_before_anything_is_decoded(make_study, monkeypatch):
+    study = make_study(StudySettings(crop_size=64))
+    usage = shutil.disk_usage(study.folder.parent)._replace(free=100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(StudyError, match=r"need 0\.1 MB in .*cache, and that disk has 0\.1 MB left\. Free some space"):
+        check_disk(study, study.recordings)
+    load(study)
+    check_disk(study, study.recordings)

@@ -9,7 +9,7 @@ import torch
 from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.sample import make_cohort
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training import fit, train
+from napari_ubam.training import train, watch
 from napari_ubam.training.bank import Footage
 
 
@@ -33,7 +33,7 @@ def footage() -> list[Footage]:
 def train_in(footage: list[Footage], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Progress]]:
     """Train for a few steps into a folder, and return what was reported; ``stop`` cancels at that stage's step."""
     monkeypatch.setitem(train.STEPS, "quick", train.Steps(posture=5, generator=2, behaviour=5))
-    monkeypatch.setattr(fit, "REPORT_EVERY", 1)
+    monkeypatch.setattr(watch, "REPORT_EVERY", 1)
 
     def run(
         folder: Path, *, resume: bool = False, stop: tuple[str, int] | None = None, films: list[Footage] = footage,

@@ -100,12 +100,13 @@ def test_clips_that_show_the_same_are_alike_in_whatever_cycle() -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> BehaviourEncoder:
-    codes = [walk(5, period=p, start=s) for p, s in ((0.9, 0.1), (1.0, 0.5), (1.1, 0.8))]
+    walks = [walk(5, period=p, start=s) for p, s in ((0.9, 0.1), (1.0, 0.5), (1.1, 0.8))]
+    codes = [codes - codes.mean(0) for codes in walks]
     torch.manual_seed(0)
     recipe = behaviour_recipe(codes, [30.0] * 3, ["a", "b", "c"], TrainSettings(), steps=60)
     module, folder = recipe.make(), tmp_path_factory.mktemp("behaviour")
     fit(
-        module, recipe.stage, device=CPU, seed=0, seconds=None, checkpoint=Path(folder, "x.ckpt"),
+        module, recipe.stage, device=CPU, seed=0, seconds=None, checkpoint=Path(folder, "x.safetensors"),
         report=lambda progress: None, log=Log(Path(folder, "log.csv")),
     )  # fmt: skip
     return module.behaviour.eval()

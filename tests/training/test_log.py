@@ -3,11 +3,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from napari_ubam.training.collapse import Health
 from napari_ubam.training.log import Log
 
 
 def rows(path: Path) -> list[tuple[str, int, float, float]]:
-    return list(pd.read_csv(path).itertuples(index=False, name=None))
+    return list(pd.read_csv(path).iloc[:, :4].itertuples(index=False, name=None))
 
 
 @pytest.fixture
@@ -35,6 +36,16 @@ def test_what_is_trained_again_is_left_out(step: int, left: list[int], path: Pat
     assert [row[:2] for row in rows(path)] == [
         *[("posture", s) for s in (1, 10, 20)], *[("behaviour", s) for s in (*left, 30)]
     ]  # fmt: skip
+
+
+def test_how_healthy_the_code_is_stands_where_it_was_looked_at(path: Path) -> None:
+    log = Log(path)
+    log.add("posture", 250, 0.01, 60, Health(spread=0.0123456, rank=4.5))
+    log.begin("posture", 260)
+    log.add("posture", 260, 0.01, 61)
+    table = pd.read_csv(path).set_index("step").loc[[250, 260]]
+    assert table.loc[250, ["spread", "effective_rank"]].tolist() == [0.01235, 4.5]
+    assert table.loc[260, ["spread", "effective_rank"]].isna().all()
 
 
 @pytest.mark.parametrize("end", ["behav", "behaviour,2", 'behaviour,30,"'])

@@ -16,11 +16,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_ubam.errors import DeviceError, ModelError, UbamError
+from napari_ubam.errors import DeviceError, ModelError, TrainingError, UbamError
 from napari_ubam.models.encode import encode_behaviours, encode_postures
+from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.store import load_model
 from napari_ubam.progress import Cancelled, Progress
-from napari_ubam.training import recipes, train
+from napari_ubam.training import fit, modules, recipes, train, watch
 from napari_ubam.training.bank import Footage
 from napari_ubam.training.train import can_resume
 
@@ -135,7 +136,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
         ([(TOGETHER, 5)], {}),  # at the last step of a stage
         ([("postures", 20)], {}),  # between two stages
         ([("behaviour", 5)], {}),
-        ([("generator", 1), ("generator", 2)], {"objective": "order"}),
+        *(
+            ([("posture", 1), ("posture", 4), ("posture", 5), ("generator", 1), ("generator", 2), ("behaviour", 3)], v)
+            for v in ({"objective": "order"}, {"objective": "contrastive"}, {"generator": "vae"})
+        ),
     ],
 )
 def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
@@ -152,6 +156,98 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
     assert same(complete(**values), tmp_path / "stopped")
     assert names(tmp_path / "stopped") == COMPLETE
     assert not can_resume(tmp_path / "stopped")
+
+
+Loss = Callable[[Any, dict[str, torch.Tensor]], torch.Tensor]
+
+
+@pytest.fixture
+def loss_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any, Loss, dict[str, torch.Tensor]], Any]], None]:
+    """Put something around the loss of the objective ``landmarks``."""
+    original = modules.LandmarkModule.loss
+
+    def put(around: Callable[[Any, Loss, dict[str, torch.Tensor]], Any]) -> None:
+        monkeypatch.setattr(modules.LandmarkModule, "loss", lambda module, batch: around(module, original, batch))
+
+    return put
+
+
+def test_a_bad_batch_is_left_out_and_recorded(loss_of: Any, train_in: Train, tmp_path: Path) -> None:
+    loss_of(lambda module, loss, batch: loss(module, batch) * (float("nan") if module.step == 2 else 1))
+    told = train_in(tmp_path)
+    assert [p.done for p in told if "not a number" in p.message] == [3]
+    assert json.loads((tmp_path / "posture" / "config.json").read_text())["batches_left_out"] == 1
+    assert all(torch.isfinite(value).all() for value in weights(tmp_path).values())
+
+
+def test_a_loss_that_stays_no_number_ends_the_training_and_leaves_the_models(
+    loss_of: Any, train_in: Train, complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "SMALLEST_RATE", 1)
+    shutil.copytree(complete(), tmp_path, dirs_exist_ok=True)
+    loss_of(lambda module, loss, batch: loss(module, batch) * float("nan"))
+    with pytest.raises(TrainingError, match=r"posture and generator cannot go on.*another seed"):
+        train_in(tmp_path, seed=1)
+    assert same(tmp_path, complete())
+    assert can_resume(tmp_path)
+
+
+def test_out_of_memory_is_told_and_recorded(loss_of: Any, train_in: Train, tmp_path: Path) -> None:
+    def small_device(module: Any, loss: Loss, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if len(batch["one"]) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return loss(module, batch)
+
+    loss_of(small_device)
+    told = train_in(tmp_path)
+    assert [p.message[-12:] for p in told if "out of memory" in p.message] == ["batches of 8", "batches of 4"]
+    assert json.loads((tmp_path / "posture" / "config.json").read_text())["batch"] == 4
+
+
+def test_a_code_that_collapses_is_told_and_recorded(
+    train_in: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOOK_EVERY", 1)
+    monkeypatch.setattr(ConvEncoder, "code", lambda self, x: torch.ones(len(x), self.dimension) + 1e-4 * torch.rand(1))
+    told = [p for p in train_in(tmp_path, objective="contrastive") if "collapsed" in p.message]
+    assert [(p.stage, p.done) for p in told] == [("posture", 2), ("posture", 5)]
+    assert "then train longer" not in told[0].message
+    assert "then train longer" in told[1].message
+    code = json.loads((tmp_path / "posture" / "config.json").read_text())["posture_code"]
+    assert code["collapsed"]
+    assert code["spread"] < 0.001
+    rows = pd.read_csv(tmp_path / "training.csv")
+    assert (rows["spread"].notna() == (rows["stage"] == "posture")).all()
+
+
+def test_looking_at_the_code_changes_no_weight(
+    train_in: Train, complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOOK_EVERY", 1)
+    train_in(tmp_path)
+    assert same(tmp_path, complete())
+    assert "posture_code" in json.loads((tmp_path / "posture" / "config.json").read_text())
+
+
+def test_long_recordings_are_encoded_in_part(
+    train_in: Train, footage: list[Footage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "MOST_CODES", 3 * 12)
+    monkeypatch.setattr(train, "CLIPS", 4 / 0.6 / footage[0].fps)
+    told = train_in(tmp_path)
+    assert [p.total for p in told if p.stage == "postures"] == [4] * 3 * len(footage)
+
+
+def test_a_checkpoint_of_an_older_version_is_told(train_in: Train, complete: Complete, tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        train_in(tmp_path, stop=("behaviour", 2))
+    for name in ("posture", "behaviour"):  # the first of a stage that is done: nobody needs it
+        (tmp_path / "unfinished" / f"{name}.ckpt").write_bytes(b"a pickle")
+    with pytest.raises(ModelError, match=r"behaviour\.ckpt: an older napari-ubam wrote it.*Delete that file"):
+        train_in(tmp_path, resume=True)
+    (tmp_path / "unfinished" / "behaviour.ckpt").unlink()
+    train_in(tmp_path, resume=True)
+    assert same(tmp_path, complete())
 
 
 def test_resuming_takes_the_settings_that_the_training_was_begun_with(
@@ -238,7 +334,7 @@ def test_a_damaged_checkpoint_is_named_and_never_unpickled(train_in: Train, comp
     models, proof = tmp_path / "models", tmp_path / "was unpickled"
     with pytest.raises(Cancelled):
         train_in(models, stop=(TOGETHER, 3))
-    checkpoint = models / "unfinished" / "posture.ckpt"
+    checkpoint = models / "unfinished" / "posture.checkpoint.safetensors"
     good = checkpoint.read_bytes()
 
     for i, bad in enumerate((good[:-1000], b"", b"no checkpoint", b"evil")):
@@ -246,7 +342,7 @@ def test_a_damaged_checkpoint_is_named_and_never_unpickled(train_in: Train, comp
             torch.save({"global_step": 3, "state_dict": Evil(proof)}, checkpoint)
         else:
             checkpoint.write_bytes(bad)
-        with pytest.raises(ModelError, match=r"posture\.ckpt is damaged.*Delete that file"):
+        with pytest.raises(ModelError, match=r"posture\.checkpoint\.safetensors is damaged.*Delete that file"):
             train_in(models, resume=True)
         assert not proof.exists(), i
 
@@ -302,14 +398,14 @@ from pathlib import Path
 import numpy as np, torch
 from napari_ubam.sample import make_cohort
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training import fit, train
+from napari_ubam.training import train, watch
 from napari_ubam.training.bank import Footage
 
 torch.set_num_threads(1)
 cohort = make_cohort(n_healthy=2, n_impaired=1, n_frames=20, size=32)
 films = [Footage(r.subject, r.frames, np.median(r.frames, 0).astype(np.uint8), r.fps) for r in cohort]
 train.STEPS["quick"] = train.Steps(posture=5, generator=2, behaviour=5)
-fit.REPORT_EVERY, fit.CHECKPOINT_EVERY = 1, -1.0
+watch.REPORT_EVERY, watch.CHECKPOINT_EVERY = 1, -1.0
 
 def report(progress):
     if progress.stage == "behaviour" and progress.done == 4:

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+from qtpy.QtWidgets import QMessageBox
 
 from napari_ubam.settings import StudySettings
 from napari_ubam.widgets.train_widget import TrainWidget
@@ -143,3 +144,21 @@ def test_videos_that_are_missing_are_told(qtbot, widget, study, videos):
     widget.start_button.click()
     wait_for(qtbot, widget, TrainingState.FAILED)
     assert "walk_0.mkv" in widget.status.text()
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_it_asks_before_much_of_the_disk_is_taken(answer, widget, monkeypatch):
+    started, asked = [], []
+
+    def reply(parent, title, text, buttons):
+        asked.append(text)
+        return getattr(QMessageBox.StandardButton, answer)
+
+    monkeypatch.setattr(QMessageBox, "question", reply)
+    monkeypatch.setattr(widget.training, "start", lambda *args, **kwargs: started.append(args))
+    widget.start()
+    assert (len(started), asked) == (1, [])  # eight small frames are not much
+    monkeypatch.setattr("napari_ubam.widgets.train_widget.MUCH", 1000)
+    widget.start()
+    assert "1.6 MB" in asked[0]  # 4 recordings of 8 frames of 128 px
+    assert len(started) == (2 if answer == "Yes" else 1)

@@ -104,6 +104,6 @@ def test_a_process_that_does_not_listen_is_killed_in_the_end(qtbot, process, mon
 def test_only_what_differs_from_the_defaults_is_on_the_command_line():
     arguments = train_arguments(Path("s"), TrainSettings(preset="quick", n_landmarks=8), resume=True)
     assert arguments == [
-        *("-m", "napari_ubam", "train", "s", "--json"),
+        *("-m", "napari_ubam", "train", "s", "--json", "--yes"),
         *("--preset", "quick", "--n-landmarks", "8", "--resume"),
     ]

@@ -13,6 +13,7 @@ from napari_ubam.models.behaviour import clip_samples, clips_around
 from napari_ubam.models.device import smaller_batch
 from napari_ubam.models.inputs import as_pictures, network_input, to_unit
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.study import forget
 
 BATCH = 64
 
@@ -47,6 +48,7 @@ def encode_postures(
 
     def read(start: int) -> torch.Tensor:
         batch = torch.from_numpy(np.array(frames[start : start + BATCH]))
+        forget(frames)
         return batch.pin_memory() if device.type == "cuda" else batch
 
     still = as_pictures(background[None], device)

@@ -19,6 +19,7 @@ from napari_ubam.study import (
     Embedding,
     Recording,
     Study,
+    check_disk,
     crops_key,
     cut_square,
     fingerprint,
@@ -54,7 +55,13 @@ def read_crops(
     ------
     recording : Recording
     crops : Crops
+
+    Raises
+    ------
+    StudyError
+        If the disk has too little room for the crops.
     """
+    check_disk(study, recordings)
     awaited, left = Event(), Event()
 
     def tell(progress: Progress) -> None:

@@ -1,7 +1,7 @@
 """What is compared with what: studies, recordings, and their files on disk."""
 
 from napari_ubam.study.background import median_colour
-from napari_ubam.study.crops import Crops, crops_key, load_crops
+from napari_ubam.study.crops import MUCH, Crops, cache_size, check_disk, crops_key, describe_size, load_crops
 from napari_ubam.study.embeddings import (
     Embedding,
     embedding_path,
@@ -11,6 +11,7 @@ from napari_ubam.study.embeddings import (
     write_embedding,
 )
 from napari_ubam.study.layers import save_layer
+from napari_ubam.study.npy import forget
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.results import (
     Reference,
@@ -29,15 +30,20 @@ from napari_ubam.study.table import read_table, unique_name, write_table
 from napari_ubam.study.track import track
 
 __all__ = [
+    "MUCH",
     "Crops",
     "Embedding",
     "Recording",
     "Reference",
     "Study",
+    "cache_size",
+    "check_disk",
     "crops_key",
     "cut_square",
+    "describe_size",
     "embedding_path",
     "fingerprint",
+    "forget",
     "keypoints_path",
     "load_crops",
     "median_colour",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,18 @@ from napari_ubam.files import atomic_path
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import Background
 from napari_ubam.study.background import is_still, median_colour, median_picture
-from napari_ubam.study.npy import NpyWriter
+from napari_ubam.study.npy import NpyWriter, forget
 from napari_ubam.study.others import find_threshold, hide_others
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.squares import cut_square, find_squares, resize_square
 from napari_ubam.study.study import TABLE_FILE, Study
 from napari_ubam.study.table import portable_path
-from napari_ubam.video import ASSUMED_FPS, open_frames
+from napari_ubam.video import ASSUMED_FPS, estimate_length, open_frames
 
 _FORMAT = 4  # of the files in the cache; raise it when they change
 _N_SAMPLES = 64  # frames that the background is the median of
 _REPORT_EVERY = 32  # frames
+MUCH = 10e9  # bytes on the disk; a user is asked before more is written
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,47 @@ def load_crops(study: Study, recording: Recording, report: Report = silent) -> C
     if crops is None:
         raise StudyError(f"{folder} cannot be read back after writing. Delete it, and run the step again.")
     return crops
+
+
+def cache_size(study: Study, recordings: Iterable[Recording]) -> int:
+    """Foretell how much of the disk the crops will take that are not in the cache yet [bytes].
+
+    Lengths are taken from the headers of the videos, which may say a little more or less than there is. Recordings
+    that cannot be read take nothing.
+    """
+    total = 0
+    for recording in recordings:
+        try:
+            if _read(study.cache_folder / recording.name, crops_key(study, recording)) is None:
+                length = len(recording.frames(estimate_length(recording.path)))
+                total += length * 3 * study.settings.crop_size**2
+        except (VideoError, StudyError):  # which is told when it is to be read
+            continue
+    return total
+
+
+def check_disk(study: Study, recordings: Iterable[Recording]) -> None:
+    """See that the disk has room for the crops, before an hour of decoding.
+
+    Raises
+    ------
+    StudyError
+        If it has not.
+    """
+    needed = cache_size(study, recordings)
+    there = next(folder for folder in (study.folder, *study.folder.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise StudyError(
+            f"The crops need {describe_size(needed)} in {study.cache_folder}, and that disk has "
+            f"{describe_size(free)} left. Free some space, move the study to a larger disk, use fewer frames "
+            f"(start and stop in {TABLE_FILE}), or a smaller crop_size than {study.settings.crop_size}."
+        )
+
+
+def describe_size(n: float) -> str:
+    """Write a number of bytes as users know it, such as ``5.4 GB``."""
+    return f"{n / 1e9:.1f} GB" if n >= 1e8 else f"{n / 1e6:.1f} MB"
 
 
 def crops_key(study: Study, recording: Recording) -> dict[str, Any]:
@@ -219,4 +263,5 @@ def _hide_others(path: Path) -> None:
     for start in range(0, len(crops), _REPORT_EVERY):
         part = slice(start, start + _REPORT_EVERY)
         crops[part] = hide_others(crops[part], colour, threshold)
+        forget(crops)
     crops.flush()

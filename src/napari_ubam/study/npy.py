@@ -1,11 +1,25 @@
-"""A ``.npy`` file that grows, so that nobody needs to know beforehand how long it gets."""
+"""``.npy`` files larger than the memory: written picture by picture, and read through a memory map."""
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+
+
+def forget(frames: np.ndarray) -> None:
+    """Let go of what was read of a memory map, or of a part of one; it is read again when it is wanted.
+
+    The pages of a map count as memory of the process until somebody else needs it. Without this, a process that goes
+    through a recording would seem to need as much memory as the recording is long. Windows takes them back by itself.
+    """
+    base: object = frames
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 class NpyWriter:

@@ -9,9 +9,9 @@ from torch.nn import functional
 from napari_ubam.models.behaviour import BehaviourEncoder, clip_samples, clips_around
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.bank import Batch, chances
-from napari_ubam.training.fit import Stage
 from napari_ubam.training.modules import Module
 from napari_ubam.training.recipes import Recipe
+from napari_ubam.training.watch import Stage
 
 PACES = 2.0  # clips are played up to so many times as fast, or as slowly
 SHIFT = 0.5  # strides by which two views of a moment lie apart at most
@@ -151,7 +151,7 @@ def behaviour_recipe(
     Parameters
     ----------
     codes : list of ndarray, each of shape (T, d)
-        Posture codes, one array a recording.
+        Posture codes of recordings, or of parts of them, less the recording's mean.
     fps : list of float
         Frames per second of each.
     subjects : list of str
@@ -163,9 +163,8 @@ def behaviour_recipe(
     """
     clip = {"seconds": settings.clip_seconds, "stride": settings.clip_stride}
     arguments = {"posture_dimension": codes[0].shape[1], **clip}
-    centred = [code - code.mean(0) for code in codes]
-    bank = CodeBank(centred, fps, subjects, **clip)
-    size = float(np.sqrt(np.concatenate(centred).var(0).mean()))  # one for all entries: what hardly moves is noise
+    bank = CodeBank(codes, fps, subjects, **clip)
+    size = float(np.sqrt(np.concatenate(codes).var(0).mean()))  # one for all entries: what hardly moves is noise
 
     def make() -> BehaviourModule:
         encoder = BehaviourEncoder(**arguments)

@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 
 from napari_ubam.files import atomic_path
+from napari_ubam.training.collapse import Health
 
-COLUMNS = ("stage", "step", "loss", "seconds")
+COLUMNS = ("stage", "step", "loss", "seconds", "spread", "effective_rank")
 
 
 class Log:
@@ -28,10 +29,11 @@ class Log:
         with atomic_path(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
 
-    def add(self, stage: str, step: int, loss: float, seconds: float) -> None:
-        """Write a row."""
+    def add(self, stage: str, step: int, loss: float, seconds: float, health: Health | None = None) -> None:
+        """Write a row; the last two columns are empty where the posture code was not looked at."""
+        looked = [f"{health.spread:.4g}", f"{health.rank:.4g}"] if health is not None else ["", ""]
         with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow([stage, step, f"{loss:.6g}", f"{seconds:.1f}"])
+            csv.writer(file).writerow([stage, step, f"{loss:.6g}", f"{seconds:.1f}", *looked])
 
     def _rows(self) -> list[list[str]]:
         if not self._path.exists():

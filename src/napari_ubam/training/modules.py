@@ -39,6 +39,7 @@ class Module(lightning.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.progress = 0.0  # share of the training that is done, set before every step
+        self.step = 0  # steps that are done, set as well
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return AdamW over all that is trained."""
@@ -159,7 +160,7 @@ class VectorModule(Module):
 
     def rate(self) -> float:
         """Return the learning rate of this step."""
-        return 0.01 * 0.1 ** (self.global_step // 25_000) if self.as_paper else super().rate()
+        return 0.01 * 0.1 ** (self.step // 25_000) if self.as_paper else super().rate()
 
 
 class ContrastiveModule(VectorModule):

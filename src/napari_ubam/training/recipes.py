@@ -13,8 +13,9 @@ from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.warp import WarpGenerator
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.bank import Footage, FrameBank, looks_symmetric
-from napari_ubam.training.fit import Stage
+from napari_ubam.training.collapse import CodeSample
 from napari_ubam.training.modules import ContrastiveModule, LandmarkModule, LandmarkWeights, Module, OrderModule
+from napari_ubam.training.watch import Stage
 
 SMALL: dict[str, Any] = {"dimension": 32, "c_in": N_CHANNELS}
 CAFFENET: dict[str, Any] = {"dimension": 4096}
@@ -62,13 +63,14 @@ def posture_recipe(
     weights : LandmarkWeights, optional
         What counts how much in the objective ``landmarks``.
     """
+    sample = CodeSample(bank.footage)
     if settings.objective == "landmarks":
         k = settings.n_landmarks
         posture: dict[str, Any] = {"n_landmarks": k, "c_in": N_CHANNELS}
         warp: dict[str, Any] = {"n_landmarks": k}
         together = settings.trained_together
         return Recipe(
-            Stage("posture and generator" if together else "posture", bank.pairs, 16, steps),
+            Stage("posture and generator" if together else "posture", bank.pairs, 16, steps, sample),
             lambda: LandmarkModule(LandmarkEncoder(**posture), WarpGenerator(**warp), weights),
             {"posture": posture} | ({"generator": warp} if together else {}),
         )
@@ -76,7 +78,7 @@ def posture_recipe(
     encoder: type[ConvEncoder | CaffeNet] = CaffeNet if paper else ConvEncoder
     arguments = dict(CAFFENET if paper else SMALL)
     if settings.objective == "contrastive":
-        stage = Stage("posture", bank.moments, 64, steps)
+        stage = Stage("posture", bank.moments, 64, steps, sample)
         return Recipe(stage, lambda: ContrastiveModule(encoder(**arguments)), {"posture": arguments})
-    stage = Stage("posture", bank.clips, PAPER_CLIPS if paper else 8, steps)
+    stage = Stage("posture", bank.clips, PAPER_CLIPS if paper else 8, steps, sample)
     return Recipe(stage, lambda: OrderModule(encoder(**arguments)), {"posture": arguments})

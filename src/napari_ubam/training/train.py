@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_ubam import __version__
 from napari_ubam.errors import ModelError
 from napari_ubam.files import clear_errors, write_text
 from napari_ubam.models.device import pick_device
@@ -26,17 +25,22 @@ from napari_ubam.models.store import load_model, save_model
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.bank import Footage
+from napari_ubam.training.bank import Footage, spread_parts
 from napari_ubam.training.behaviour import behaviour_recipe
-from napari_ubam.training.fit import Stage, fit
+from napari_ubam.training.collapse import ADVICE
+from napari_ubam.training.fit import fit
 from napari_ubam.training.log import Log
 from napari_ubam.training.modules import VaeModule
 from napari_ubam.training.recipes import Recipe, frame_bank, posture_recipe
+from napari_ubam.training.watch import Stage
 
 PARTS = ("posture", "behaviour", "generator")
 LOG, SETTINGS = "training.csv", "settings.json"
+MOST_CODES = 40_000  # frames that behaviour is learned from: hundreds of clips of each of a hundred recordings
+CLIPS = 5  # of which a part is as long, where not all of a recording is needed
 KEPT = (*PARTS, LOG, SETTINGS)  # what a complete training leaves; the settings last, as they tell that it is complete
 UNFINISHED, FINISHED, EARLIER = "unfinished", "finished", "earlier"
+CHECKPOINT, OLD_CHECKPOINT = ".checkpoint.safetensors", ".ckpt"
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class _Run:
 
     def _vae(self) -> None:
         posture = load_model(self.folder / "posture", self.device)
-        codes = np.concatenate(self._codes())
+        codes = np.concatenate([code for codes in self._codes() for code in codes])
         arguments = {"posture_dimension": codes.shape[1]}
 
         def vae() -> VaeModule:
@@ -134,12 +138,25 @@ class _Run:
     def behaviour(self) -> None:
         if self._done("behaviour"):
             return
-        fps, subjects = [f.fps for f in self.footage], [f.subject for f in self.footage]
-        self._stage(behaviour_recipe(self._codes(), fps, subjects, self.settings, self.steps.behaviour))
+        codes, fps, subjects = [], [], []
+        for footage, parts in zip(self.footage, self._codes(), strict=True):
+            mean = np.concatenate(parts).mean(0)
+            codes += [part - mean for part in parts]
+            fps += [footage.fps] * len(parts)
+            subjects += [footage.subject] * len(parts)
+        self._stage(behaviour_recipe(codes, fps, subjects, self.settings, self.steps.behaviour))
 
-    def _codes(self) -> list[np.ndarray]:
+    def _codes(self) -> list[list[np.ndarray]]:
+        """Encode each recording: all of it, or parts evenly spread where there are more frames than are needed."""
         posture = load_model(self.folder / "posture", self.device)
-        return [encode_postures(posture, f.frames, f.background, self.device, self.report) for f in self.footage]
+        most, seconds = -(-MOST_CODES // len(self.footage)), CLIPS * self.settings.clip_seconds
+        return [
+            [
+                encode_postures(posture, f.frames[part], f.background, self.device, self.report)
+                for part in spread_parts(len(f.frames), round(seconds * f.fps), most)
+            ]
+            for f in self.footage
+        ]
 
     def _done(self, part: str) -> bool:
         return (self.folder / part / "config.json").exists()
@@ -153,23 +170,30 @@ class _Run:
         module = recipe.make()
         share = stage.steps / self._all_steps()
         seconds = self.settings.minutes * 60 * share if self.settings.minutes else None
-        checkpoint = self.folder / f"{next(iter(parts))}.ckpt"
+        checkpoint = self.folder / f"{next(iter(parts))}{CHECKPOINT}"
         start = time.monotonic()
-        steps = fit(
+        done = fit(
             module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
             report=self.report, log=Log(self.folder / LOG),
         )  # fmt: skip
         record = {
-            "steps": steps,
+            "steps": done.step,
+            "batch": done.batch,
+            "batches_left_out": done.left_out,
+            "learning_rate_share": done.rate,
             "seconds": round(time.monotonic() - start, 1),
             "device": str(self.device),
             "mirrored": self.bank.mirrored,
-            "version": __version__,
             "settings": self.settings.model_dump(),
         }
+        warning = ""
+        if stage.sample is not None:
+            code = stage.sample.look(module.posture)
+            record["posture_code"] = {"spread": code.spread, "effective_rank": code.rank, "collapsed": code.collapsed}
+            warning = f"{code.warning} {ADVICE}" if code.collapsed else ""
         for part, arguments in parts.items():
             save_model(self.folder / part, getattr(module, part), arguments, record)
-        self.report(Progress(stage.name, stage.steps, stage.steps))
+        self.report(Progress(stage.name, stage.steps, stage.steps, warning))
 
     def _all_steps(self) -> int:
         extra = 0 if self.settings.trained_together else self.steps.generator
@@ -183,6 +207,7 @@ def _begin(folder: Path, settings: TrainSettings, resume: bool) -> TrainSettings
         if not path.exists():
             raise ModelError(f"There is no unfinished training in {folder} to resume. Train without resuming.")
         try:
+            _no_old_checkpoint(path.parent)
             begun = json.loads(path.read_text(encoding="utf-8"))
             return TrainSettings(**(begun | {"device": settings.device, "minutes": settings.minutes}))
         except (TypeError, ValueError) as error:
@@ -194,6 +219,17 @@ def _begin(folder: Path, settings: TrainSettings, resume: bool) -> TrainSettings
         os.replace(path.parent, _new_folder(folder) / UNFINISHED)
     write_text(path, json.dumps(settings.model_dump(), indent=2) + "\n")
     return settings
+
+
+def _no_old_checkpoint(folder: Path) -> None:
+    """Complain of a checkpoint that is still needed, and was pickled."""
+    paths = [path for path in folder.glob(f"*{OLD_CHECKPOINT}") if not (folder / path.stem / "config.json").exists()]
+    if paths:
+        raise ModelError(
+            f"The training cannot be resumed from {paths[0]}: an older napari-ubam wrote it, in a form that is not "
+            "read any more. Delete that file, and resume again: what it was part of begins anew. "
+            "Or finish the training with that version."
+        )
 
 
 def _install(folder: Path) -> bool:

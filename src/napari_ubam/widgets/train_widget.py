@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QMessageBox
 
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Progress, Report
 from napari_ubam.settings import TrainSettings
+from napari_ubam.study import MUCH, Study, cache_size, describe_size
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.loss_curve import LossCurve
@@ -77,9 +78,23 @@ class TrainWidget(DockWidget):
         with errors_shown():
             study = self.session.saved_study()
             settings = self.form.settings()
+            if not self._may_take_disk(study):
+                return
             self.curve.clear()
             self.problems = []
             self.training.start(study.folder, settings, resume=resume)
+
+    def _may_take_disk(self, study: Study) -> bool:
+        """Ask before the crops take much of the disk."""
+        size = cache_size(study, study.recordings)
+        if size <= MUCH:
+            return True
+        text = (
+            f"The crops of the recordings will take {describe_size(size)} of the disk, in {study.cache_folder}. "
+            "They may be deleted after training and embedding. Go on?"
+        )
+        buttons = QMessageBox.StandardButton
+        return QMessageBox.question(self, "Disk space", text, buttons.Yes | buttons.No) == buttons.Yes
 
     def _on_start_clicked(self) -> None:
         self.start()

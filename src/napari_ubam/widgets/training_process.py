@@ -158,9 +158,9 @@ def train_arguments(study: Path, settings: TrainSettings, *, resume: bool = Fals
     Returns
     -------
     list of str
-        Such as ``["-m", "napari_ubam", "train", "my_study", "--json", "--preset", "quick"]``.
+        Such as ``["-m", "napari_ubam", "train", "my_study", "--json", "--yes", "--preset", "quick"]``.
     """
-    arguments = ["-m", "napari_ubam", "train", str(study), "--json"]
+    arguments = ["-m", "napari_ubam", "train", str(study), "--json", "--yes"]  # the widget asks
     for name, value in settings.model_dump(exclude_defaults=True).items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
     return [*arguments, "--resume"] if resume else arguments
