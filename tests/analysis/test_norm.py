@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_ubam.analysis.norm import LASTING, LEAST_SHRINKAGE, Moments, Norm, whitening
+from napari_ubam.analysis.norm import LASTING, LEAST_SHRINKAGE, USUAL, Moments, Norm, beyond_normal, whitening
 
 D, T = 4, 400
 
@@ -63,6 +63,16 @@ def test_entries_apart_have_their_own_units_and_nothing_lasts():
     difference = np.tile([0, 0, 1.0, 0], (T, 1))
     np.testing.assert_array_equal(of.measure(difference, difference[0]), of.measure(difference, np.zeros(D)))
     assert np.count_nonzero(of.moment) == D
+
+
+def test_only_what_is_beyond_normal_is_kept_of_a_difference():
+    difference = np.ones((4, 4))
+    parts = np.array([[0.1, USUAL], [1, 1], [2, 0], [100, 1]])
+    kept = beyond_normal(difference, parts)
+    np.testing.assert_array_equal(kept[0], 0)
+    np.testing.assert_allclose(kept[1], 1 - USUAL**2)
+    np.testing.assert_allclose(kept[2], [1 - USUAL**2 / 4] * 2 + [0, 0])
+    assert kept[3, 0] == pytest.approx(1, abs=1e-3)
 
 
 def test_whitening_turns_a_covariance_into_the_identity_as_far_as_it_is_not_shrunk():

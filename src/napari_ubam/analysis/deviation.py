@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.matching import Matcher, Movement
-from napari_ubam.analysis.norm import Moments, Norm
+from napari_ubam.analysis.norm import Moments, Norm, beyond_normal
 from napari_ubam.analysis.reference import smooth_in_time
 from napari_ubam.analysis.uncertainty import find_reliable, reference_uncertainty, usual_disagreement
 from napari_ubam.settings import DeviateSettings
@@ -29,7 +29,8 @@ class Deviation:
     Attributes
     ----------
     reference : ndarray, shape (T, d)
-        The reference posture, at the subject's own place and size.
+        The reference posture, at the subject's own place and size: what of the difference is no more than reference
+        subjects show is not taken away.
     score : ndarray, shape (T,)
         Deviation from it; about 1 is the root mean square over the reference subjects' frames.
     parts : ndarray of float32, shape (T, K) for landmarks or (T, d)
@@ -121,11 +122,13 @@ def measure_deviation(
     for name, m in movements.items():
         score, parts = measured[name]
         ranked = np.sort(np.concatenate([measured[n][0] for n in references if movements[n].subject != m.subject]))
-        reference = m.posture - matcher.at_own_size(name, difference[name])
+        parts = smooth_in_time(parts / normal, m.fps, settings.smooth)
+        beyond = difference[name] if settings.reference == "nearest" else beyond_normal(difference[name], parts)
+        reference = m.posture - matcher.at_own_size(name, beyond)
         result[name] = Deviation(
             reference=reference.astype(np.float32),
             score=score,
-            parts=(parts / normal).astype(np.float32),
+            parts=parts.astype(np.float32),
             percentile=100 * np.searchsorted(ranked, score) / len(ranked),
             uncertainty=uncertainty[name],
             reliable=m.trusted & find_reliable(uncertainty[name], distance[name], unsure, far),

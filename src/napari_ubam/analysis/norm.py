@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LASTING = 0.4  # share of a deviation that is given to what lasts: with more, it is hard to see when one happens
+USUAL = 0.5  # deviation of a part, in units of the 95th percentile, that is nothing but what reference subjects show
 LEAST_SHRINKAGE = 0.3  # of a covariance towards equal variances, however many subjects tell of it
 
 
@@ -86,6 +87,28 @@ class Norm:
             How far each entry deviates; the mean of the squares is 1 in the norm's subjects.
         """
         return np.sqrt((1 - LASTING) * (difference @ self.moment) ** 2 + LASTING * (lasting @ self.lasting) ** 2)
+
+
+def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Keep of a difference what is more than reference subjects show.
+
+    Each part is shrunk by 1 - (USUAL / part)^2, to no less than 0: the positive-part estimator of James and Stein
+    (Efron and Morris, Journal of the American Statistical Association 68, 1973), for which what is usual is noise. A
+    subject is then not made an average one when its deviation is taken away, nor a caricature when it is magnified.
+
+    Parameters
+    ----------
+    difference : ndarray, shape (T, d)
+        Of postures from what a normal subject would show.
+    parts : ndarray, shape (T, K)
+        How far each landmark, or entry, deviates; 1 is the 95th percentile of the reference subjects.
+
+    Returns
+    -------
+    ndarray, shape (T, d)
+    """
+    kept = np.maximum(1 - (USUAL / np.maximum(parts, 1e-6)) ** 2, 0)
+    return difference * np.repeat(kept, difference.shape[1] // parts.shape[1], axis=1)
 
 
 def whitening(covariance: np.ndarray, share: float) -> np.ndarray:

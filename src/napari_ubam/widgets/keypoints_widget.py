@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QLabel
+from qtpy.QtWidgets import QLabel
 
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Report
@@ -15,6 +15,7 @@ from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row, warn
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.keypoint_layer import show_keypoints
 from napari_ubam.widgets.layers import show_recording
+from napari_ubam.widgets.recording_box import RecordingBox
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -25,9 +26,7 @@ class KeypointsWidget(DockWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.recording = QComboBox()
-        self.recording.setAccessibleName("Recording")
-        self.recording.setToolTip("<qt>Whose keypoints are shown.</qt>")
+        self.recording = RecordingBox(self.session, "Whose keypoints are shown.")
         self.form = SettingsForm(KeypointSettings())
         self.run_button = button(
             "Predict",
@@ -85,11 +84,7 @@ class KeypointsWidget(DockWidget):
         self.show_predicted()
 
     def _on_table_changed(self) -> None:
-        chosen = self.recording.currentText()
-        self.recording.clear()
-        self.recording.addItems([recording.name for recording in self.session.recordings])
-        if chosen:
-            self.recording.setCurrentText(chosen)
+        self.recording.fill()
         self.hint.setText("" if self.session.study else "No study is open: make or open one in the Study widget.")
         self._on_running_changed(self.worker is not None)
 

@@ -17,6 +17,7 @@ from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import current_frame, show_recording
 from napari_ubam.widgets.live_magnification import LiveMagnification
 from napari_ubam.widgets.magnify_layers import frames_of
+from napari_ubam.widgets.recording_box import RecordingBox
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -39,9 +40,7 @@ class MagnifyWidget(DockWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.recording = QComboBox()
-        self.recording.setAccessibleName("Recording")
-        self.recording.setToolTip("<qt>Whose deviation is magnified.</qt>")
+        self.recording = RecordingBox(self.session, "Whose deviation is magnified.")
         self.live: LiveMagnification | None = None
         self._stopped = False  # the last step failed or was cancelled: the slider alone does not start it again
         self.form = SettingsForm(
@@ -214,11 +213,7 @@ class MagnifyWidget(DockWidget):
         self.reach.setVisible(self.range.currentText() == _AROUND)
 
     def _on_table_changed(self) -> None:
-        chosen = self.recording.currentText()
-        self.recording.clear()
-        self.recording.addItems([recording.name for recording in self.session.recordings])
-        if chosen:
-            self.recording.setCurrentText(chosen)
+        self.recording.fill()
         self.hint.setText("" if self.session.study else "No study is open: make or open one in the Study widget.")
         self._on_running_changed(self.worker is not None)
 
