@@ -50,7 +50,10 @@ def test_factor_1_changes_nothing(finished: Study):
 
 def test_a_larger_factor_changes_more(finished: Study):
     small, large = (checked(finished, FEW.model_copy(update={"factor": f}))[0] for f in (1.5, 4.0))
-    assert (large["inside"] > small["inside"]).all()
+    changed = large["inside"] > 0  # who deviates no more than is normal is left alone at any factor
+    assert changed.sum() >= 3
+    assert (large["inside"] > small["inside"])[changed].all()
+    assert (small["inside"][~changed] == 0).all()
     np.testing.assert_array_equal(large["posture_before"], small["posture_before"])
 
 
