@@ -16,7 +16,7 @@ import pandas as pd
 from napari_ubam.analysis.matching import Matcher, Movement
 from napari_ubam.analysis.norm import Moments, Norm, beyond_normal
 from napari_ubam.analysis.reference import smooth_in_time
-from napari_ubam.analysis.uncertainty import find_reliable, reference_uncertainty, usual_disagreement
+from napari_ubam.analysis.uncertainty import Match, rate_references
 from napari_ubam.settings import DeviateSettings
 
 NORMAL = 95.0  # percentile of the reference subjects' deviations up to which a part's deviation is normal
@@ -78,16 +78,13 @@ def measure_deviation(
     subjects, n_done = matcher.subjects, 0
     references = [name for name, m in movements.items() if m.is_reference]
     difference: dict[str, np.ndarray] = {}
-    distance: dict[str, np.ndarray] = {}
-    disagreement: dict[str, np.ndarray] = {}
-    uncertainty: dict[str, np.ndarray] = {}
+    matches: dict[str, Match] = {}
     moments: defaultdict[tuple[str, str], list[Moments]] = defaultdict(list)
     for name in references:
         tell(n_done, len(movements))
         m, matched = movements[name], matcher.match(name)
         others = [s for s in subjects if s != m.subject]
-        difference[name] = matched.difference(others)
-        distance[name], disagreement[name] = matched.distance, matched.disagreement
+        difference[name], matches[name] = matched.difference(others), matched.match
         for out in others:
             rest = [s for s in others if s != out] or others
             moments[out, m.subject].append(Moments.of(matched.difference(rest)[m.sure]))
@@ -106,18 +103,13 @@ def measure_deviation(
         m, matched = movements[name], matcher.match(name)
         found = [matched.difference([s for s in subjects if s != out]) for out in subjects]
         measured[name] = _measure(found, [norms[out] for out in subjects], m.sure, points)
-        difference[name] = np.mean(found, 0)
-        distance[name], disagreement[name] = matched.distance, matched.disagreement
+        difference[name], matches[name] = np.mean(found, 0), matched.match
         n_done += 1
     tell(len(movements), len(movements))
 
     normal = np.percentile(np.concatenate([measured[n][1][movements[n].sure] for n in references]), NORMAL, axis=0)
     normal = np.maximum(normal, 1e-3 * normal.max() + 1e-9)
-    usual = usual_disagreement([disagreement[n] for n in references])
-    for name, m in movements.items():
-        uncertainty[name] = smooth_in_time(reference_uncertainty(disagreement[name], usual), m.fps, settings.smooth)
-        distance[name] = smooth_in_time(distance[name], m.fps, settings.smooth)
-    unsure, far = (np.concatenate([of[n] for n in references]) for of in (uncertainty, distance))
+    rated = rate_references(matches, references, settings.smooth)
     result = {}
     for name, m in movements.items():
         score, parts = measured[name]
@@ -125,13 +117,14 @@ def measure_deviation(
         parts = smooth_in_time(parts / normal, m.fps, settings.smooth)
         beyond = difference[name] if settings.reference == "nearest" else beyond_normal(difference[name], parts)
         reference = m.posture - matcher.at_own_size(name, beyond)
+        uncertainty, reliable = rated[name]
         result[name] = Deviation(
             reference=reference.astype(np.float32),
             score=score,
             parts=parts.astype(np.float32),
             percentile=100 * np.searchsorted(ranked, score) / len(ranked),
-            uncertainty=uncertainty[name],
-            reliable=m.trusted & find_reliable(uncertainty[name], distance[name], unsure, far),
+            uncertainty=uncertainty,
+            reliable=m.trusted & reliable,
         )
     return result
 

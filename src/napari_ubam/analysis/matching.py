@@ -15,9 +15,9 @@ from napari_ubam.analysis.reference import (
     mean_of_nearest,
     movement_context,
     nearest_frames,
-    smooth_deviation,
+    smooth_in_time,
 )
-from napari_ubam.analysis.uncertainty import disagreement
+from napari_ubam.analysis.uncertainty import Match, disagreement
 from napari_ubam.settings import DeviateSettings
 
 SMALLEST = 0.1  # times the reference subjects' mean size: nobody is enlarged from less
@@ -59,14 +59,11 @@ class Matched(Protocol):
 
     Attributes
     ----------
-    distance : ndarray, shape (T,)
-        How far the best matches are.
-    disagreement : ndarray, shape (T, d)
-        How much the subjects disagree, see `napari_ubam.analysis.uncertainty.disagreement`.
+    match : Match
+        How well the moments were matched.
     """
 
-    distance: np.ndarray
-    disagreement: np.ndarray
+    match: Match
 
     def difference(self, subjects: Sequence[str]) -> np.ndarray:
         """Return the difference (T, d) of the recording's aligned postures from what these subjects show."""
@@ -115,13 +112,12 @@ class Matcher:
         codes = {s: self._codes[s] for s in others}
         if self._settings.reference == "nearest":
             own_group = self._sure_codes([n for n, other in self._movements.items() if other.group == m.group])
-            return _NearestFrames(q, own_group, codes)
+            return _NearestFrames(q, own_group, codes, m.fps)
         query, n = self._context(name), self._settings.n_nearest
         found = {s: match_frames(query, self._contexts[s], codes[s], n) for s in others}
-        matched = _SameMoments(q, found, m.fps, self._settings.smooth)
-        if len(self.subjects) > 2:  # of two, a reference subject is compared with one alone, so none says what is usual
-            matched.disagreement = disagreement(matched.shown(others), np.stack([codes[s].mean(0) for s in others]))
-        return matched
+        # of two, a reference subject is compared with one alone, so none says what is usual
+        means = np.stack([codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
+        return _SameMoments(q, found, means, m.fps, self._settings.smooth)
 
     def at_own_size(self, name: str, difference: np.ndarray) -> np.ndarray:
         """Bring differences between aligned postures to the size of the recording's own."""
@@ -139,32 +135,32 @@ class _SameMoments:
     """The reference ``context``: what a normal subject of this build shows at the same point of the movement."""
 
     def __init__(
-        self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], fps: float, smooth: float
-    ) -> None:
+        self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], means: np.ndarray | None,
+        fps: float, smooth: float,
+    ) -> None:  # fmt: skip
         self._posture, self._fps, self._smooth = posture, fps, smooth
         self._shown = {s: shown for s, (shown, _) in found.items()}
-        self.distance = np.median([distance for _, distance in found.values()], 0)
-        self.disagreement = np.zeros_like(posture)
+        disagree = np.zeros_like(posture) if means is None else disagreement(self.shown(list(found)), means)
+        self.match = Match(np.median([distance for _, distance in found.values()], 0), disagree, fps)
 
     def shown(self, subjects: Sequence[str]) -> np.ndarray:
         """Return what these subjects show, (T, n, d)."""
         return np.stack([self._shown[s] for s in subjects], 1)
 
     def difference(self, subjects: Sequence[str]) -> np.ndarray:
-        """Return the difference, smoothed in time."""
+        """Return the difference, smoothed in time: the reference keeps the movement's own quickness."""
         expected = expected_posture(self._posture, self.shown(subjects))
-        return self._posture - smooth_deviation(self._posture, expected, self._fps, self._smooth)
+        return smooth_in_time(self._posture - expected, self._fps, self._smooth)
 
 
 class _NearestFrames:
     """The reference ``nearest``, Brattoli et al.'s: means of the nearest frames of the own group and of the others."""
 
-    def __init__(self, query: np.ndarray, own_group: np.ndarray, codes: dict[str, np.ndarray]) -> None:
+    def __init__(self, query: np.ndarray, own_group: np.ndarray, codes: dict[str, np.ndarray], fps: float) -> None:
         self._shown = mean_of_nearest(*nearest_frames(query, [own_group]), own_group)  # the frame itself is one of them
         self._subjects, self._codes = list(codes), np.concatenate(list(codes.values()))
         self._distance, self._index = nearest_frames(query, list(codes.values()))
-        self.distance = self._distance[..., 0].min(1)
-        self.disagreement = np.zeros_like(query)  # there is always a nearest frame
+        self.match = Match(self._distance[..., 0].min(1), np.zeros_like(query), fps)  # there is always a nearest frame
 
     def difference(self, subjects: Sequence[str]) -> np.ndarray:
         """Return the difference, one frame at a time."""

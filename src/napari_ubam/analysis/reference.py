@@ -189,21 +189,6 @@ def expected_posture(posture: np.ndarray, shown: np.ndarray, shrinkage: float = 
     return mean + np.einsum("tid,ti->td", spread, weights)
 
 
-def smooth_deviation(posture: np.ndarray, reference: np.ndarray, fps: float, seconds: float) -> np.ndarray:
-    """Smooth a reference in time by smoothing the deviation from it, which keeps the movement's own quickness.
-
-    Parameters
-    ----------
-    posture, reference : ndarray, shape (T, d)
-        What is shown, and its reference.
-    fps, seconds : float
-        Frames per second, and the standard deviation of the Gaussian.
-    """
-    deviation = posture - reference
-    smoothed = smooth_in_time(deviation, fps, seconds)
-    return reference if smoothed is deviation else posture - smoothed
-
-
 def smooth_in_time(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     """Smooth values (T, ...) with a Gaussian of that standard deviation."""
     width = seconds * fps

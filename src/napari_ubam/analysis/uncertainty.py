@@ -9,11 +9,33 @@ standing still 4 times; and the distance was 5 to 7 times the usual one in all o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from napari_ubam.analysis.reference import smooth_in_time
+
 DISAGREE, FAR = 97.5, 99.0  # percentiles of the reference subjects' frames beyond which it is not normal
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """How well the moments of one recording were matched.
+
+    Attributes
+    ----------
+    distance : ndarray, shape (T,)
+        How far the best matches are.
+    disagreement : ndarray, shape (T, d)
+        How much reference subjects disagree about what is shown, from `disagreement`.
+    fps : float
+        Frames per second.
+    """
+
+    distance: np.ndarray
+    disagreement: np.ndarray
+    fps: float
 
 
 def disagreement(shown: np.ndarray, means: np.ndarray) -> np.ndarray:
@@ -53,6 +75,38 @@ def reference_uncertainty(found: np.ndarray, usual: np.ndarray) -> np.ndarray:
     return np.sqrt((found / usual).mean(-1))
 
 
+def rate_references(
+    matches: Mapping[str, Match], references: Sequence[str], seconds: float
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Tell how uncertain the references of recordings are, and which frames have a good one.
+
+    A reference is good where the movement was matched, or where the subjects agree although it was not.
+
+    Parameters
+    ----------
+    matches : mapping of str to Match
+        By the recording's name.
+    references : sequence of str
+        The recordings of reference subjects, each measured by the others: they say what is usual.
+    seconds : float
+        Both are smoothed in time (standard deviation), so that neighbouring frames are not told apart by chance.
+
+    Returns
+    -------
+    dict of str to (ndarray, ndarray of bool), shapes (T,)
+        The uncertainty, 1 being usual, and whether the frame has a good reference.
+    """
+    usual = usual_disagreement([matches[name].disagreement for name in references])
+    uncertainty, distance = {}, {}
+    for name, m in matches.items():
+        uncertainty[name] = smooth_in_time(reference_uncertainty(m.disagreement, usual), m.fps, seconds)
+        distance[name] = smooth_in_time(m.distance, m.fps, seconds)
+    unsure, far = (np.concatenate([of[name] for name in references]) for of in (uncertainty, distance))
+    return {
+        name: (uncertainty[name], find_reliable(uncertainty[name], distance[name], unsure, far)) for name in matches
+    }
+
+
 def find_reliable(
     uncertainty: np.ndarray, distance: np.ndarray, normal_uncertainty: np.ndarray, normal_distance: np.ndarray
 ) -> np.ndarray:
@@ -61,8 +115,7 @@ def find_reliable(
     Parameters
     ----------
     uncertainty, distance : ndarray, shape (T,)
-        How much the reference subjects disagree, and how far the context is from those that match it; both smoothed in
-        time, so that neighbouring frames are not told apart by chance.
+        How much the reference subjects disagree, and how far the context is from those that match it.
     normal_uncertainty, normal_distance : ndarray, shape (N,)
         The same of the reference subjects' own frames, each measured by the others.
 

@@ -16,6 +16,7 @@ from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import CATEGORIES, QUANTITIES, EmbeddingMap
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
+from napari_ubam.widgets.session import NO_STUDY
 from napari_ubam.widgets.study_table import group_colours
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class EmbeddingWidget(DockWidget):
 
 def _hint(has_study: bool, data: MapData | None) -> str:
     if not has_study:
-        return "No study is open: make or open one in the Study widget."
+        return NO_STUDY
     if data is None:
         return "Nothing is embedded yet: train the models, then press Compute."
     return f"{len(data.frame)} frames. Click a point to see its frame."

@@ -214,7 +214,7 @@ class MagnifyWidget(DockWidget):
 
     def _on_table_changed(self) -> None:
         self.recording.fill()
-        self.hint.setText("" if self.session.study else "No study is open: make or open one in the Study widget.")
+        self.hint.setText(self.session.hint)
         self._on_running_changed(self.worker is not None)
 
     def _on_running_changed(self, running: bool) -> None:

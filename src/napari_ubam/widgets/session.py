@@ -17,6 +17,8 @@ from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+NO_STUDY = "No study is open: make or open one in the Study widget."
+
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 
@@ -95,6 +97,11 @@ class Session(QObject):
             raise StudyError("The study has no folder yet: save it in the Study widget first.")
         self._take(study)
 
+    @property
+    def hint(self) -> str:
+        """What has to be done before any step, if anything."""
+        return "" if self.study is not None else NO_STUDY
+
     def saved_study(self) -> Study:
         """Give the study as the steps will read it; changes of the table are saved first.
 
@@ -104,7 +111,7 @@ class Session(QObject):
             If no study is open, or its table cannot be saved as it is.
         """
         if self.study is None:
-            raise StudyError("No study is open: make or open one in the Study widget first.")
+            raise StudyError(NO_STUDY)
         if self.modified:
             self.save()
         return self.study

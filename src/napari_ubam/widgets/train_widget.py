@@ -109,7 +109,7 @@ class TrainWidget(DockWidget):
 
     def _on_study_changed(self) -> None:
         folder = self.session.folder
-        self.title.setText("No study is open: make or open one in the Study widget." if folder is None else str(folder))
+        self.title.setText(self.session.hint if folder is None else str(folder))
         self._show_state()
 
     def _on_state_changed(self, state: TrainingState) -> None:

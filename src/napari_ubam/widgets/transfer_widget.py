@@ -78,7 +78,7 @@ class TransferWidget(DockWidget):
             choice.addItems(names)
             for row, name in enumerate(names):
                 choice.item(row).setSelected(name in chosen)
-        self.hint.setText("" if self.session.study else "No study is open: make or open one in the Study widget.")
+        self.hint.setText(self.session.hint)
         self._on_running_changed(self.worker is not None)
 
     def _on_running_changed(self, running: bool) -> None:

@@ -1,33 +1,20 @@
-"""The command line: ``napari-ubam …``, one thin command a step.
-
-Options are made from the settings classes, so that their names, help and bounds stand in one place.
-"""
+"""The commands: one thin function a step."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
-import json
 import platform
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from rich.text import Text
 
 from napari_ubam import __version__
+from napari_ubam.cli.for_programs import train_for_a_program
+from napari_ubam.cli.options import StudyFolder, Yes, with_settings
+from napari_ubam.cli.terminal import ask_for_disk, progress_bar, say, stop_on_interrupt, tell_problems
 from napari_ubam.errors import Problem, UbamError
-from napari_ubam.progress import Cancelled, Progress, Report
+from napari_ubam.progress import Cancelled, Report
 from napari_ubam.settings import (
     CheckSettings,
     CompareSettings,
@@ -35,15 +22,11 @@ from napari_ubam.settings import (
     EmbedSettings,
     KeypointSettings,
     MagnifySettings,
-    Settings,
     StudySettings,
     TrackSettings,
     TrainSettings,
     TransferSettings,
 )
-
-if TYPE_CHECKING:
-    from napari_ubam.study import Study
 
 app = typer.Typer(
     help="Learn how subjects move from video alone, measure how each deviates from a reference group, and magnify it.",
@@ -51,44 +34,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console(stderr=True, highlight=False)
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before much of the disk is taken.")]
-StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
-
-
-def with_settings(cls: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one option for every setting, and pass it the settings object."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command, eval_str=True).parameters.values()
-        options = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=info.default,
-                annotation=Annotated[info.annotation, typer.Option(help=info.description)],
-            )
-            for name, info in cls.model_fields.items()
-        ]
-
-        @functools.wraps(command)
-        def wrapper(**values: Any) -> None:
-            given = {name: values.pop(name) for name in cls.model_fields}
-            try:
-                settings = cls(**given)
-            except ValidationError as error:
-                first = error.errors()[0]
-                option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
-                raise UbamError(f"--{option}: {first['msg']}.") from error
-            command(**values, settings=settings)
-
-        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "settings"] + options
-        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-        return wrapper
-
-    return decorate
 
 
 @app.command()
@@ -103,7 +48,7 @@ def init(
     from napari_ubam import pipeline
 
     made = pipeline.init(study, recordings, reference, settings)
-    _say(f"{made.folder} has {len(made.recordings)} recordings: {made.describe_groups()}.")
+    say(f"{made.folder} has {len(made.recordings)} recordings: {made.describe_groups()}.")
 
 
 @app.command()
@@ -122,9 +67,9 @@ def track(
 
     with progress_bar() as report:
         tracked, problems = follow(Study.open(study), recordings or (), settings, report=report)
-    _tell_problems(problems)
+    tell_problems(problems)
     n = sum(recording.boxes is not None for recording in tracked.recordings)
-    _say(f"{n} of {len(tracked.recordings)} recordings of {tracked.folder} have boxes.")
+    say(f"{n} of {len(tracked.recordings)} recordings of {tracked.folder} have boxes.")
 
 
 @app.command()
@@ -143,20 +88,20 @@ def train(
 
     def run(report: Report) -> list[Problem]:
         if as_json and not yes:
-            _ask_for_disk(Study.open(study))
+            ask_for_disk(Study.open(study))
         return pipeline.train(Study.open(study), settings, resume=resume, report=report)
 
     if as_json:
-        _train_for_a_program(run)
+        train_for_a_program(run)
         return
     if not yes:
-        _ask_for_disk(Study.open(study))
-    with progress_bar() as report, _stop_on_interrupt(report, "Stopping: writing a checkpoint") as stoppable:
+        ask_for_disk(Study.open(study))
+    with progress_bar() as report, stop_on_interrupt(report, "Stopping: writing a checkpoint") as stoppable:
         try:
-            _tell_problems(run(stoppable))
+            tell_problems(run(stoppable))
         except Cancelled:
             go_on = "--resume" if can_resume(Study.open(study).models_folder) else ""  # stopped while it read videos
-            _say(f"Stopped. Go on with: napari-ubam train {study} {go_on}")
+            say(f"Stopped. Go on with: napari-ubam train {study} {go_on}")
             raise typer.Exit(130) from None
 
 
@@ -168,12 +113,12 @@ def embed(study: StudyFolder, settings: EmbedSettings, yes: Yes = False) -> None
     from napari_ubam.study import Study
 
     if not yes:
-        _ask_for_disk(Study.open(study))
-    with progress_bar() as report, _stop_on_interrupt(report, "Stopping") as stoppable:
+        ask_for_disk(Study.open(study))
+    with progress_bar() as report, stop_on_interrupt(report, "Stopping") as stoppable:
         try:
-            _tell_problems(pipeline.embed(Study.open(study), settings, report=stoppable))
+            tell_problems(pipeline.embed(Study.open(study), settings, report=stoppable))
         except Cancelled:
-            _say(f"Stopped. What is done is kept; go on with: napari-ubam embed {study}")
+            say(f"Stopped. What is done is kept; go on with: napari-ubam embed {study}")
             raise typer.Exit(130) from None
 
 
@@ -186,9 +131,9 @@ def deviate(study: StudyFolder, settings: DeviateSettings) -> None:
 
     opened = Study.open(study)
     with progress_bar() as report:
-        _tell_problems(pipeline.deviate(opened, settings, report=report))
+        tell_problems(pipeline.deviate(opened, settings, report=report))
     n = int((read_result(opened, "subjects", "deviate")["group"] == opened.reference).sum())
-    _say(
+    say(
         f"With {n} reference subjects, the smallest possible p-value of a subject is 1/{n + 1} = {1 / (n + 1):.3g} "
         f"(1/{n} for a reference subject)."
     )
@@ -203,8 +148,8 @@ def keypoints(study: StudyFolder, settings: KeypointSettings) -> None:
 
     opened = Study.open(study)
     with progress_bar() as report:
-        _tell_problems(pipeline.keypoints(opened, settings, report=report))
-    _say(f"Written: {opened.results_folder / 'keypoint_scores.csv'}")
+        tell_problems(pipeline.keypoints(opened, settings, report=report))
+    say(f"Written: {opened.results_folder / 'keypoint_scores.csv'}")
 
 
 @app.command()
@@ -226,7 +171,7 @@ def magnify(
             raise UbamError(f"{path} is there already. Choose another name, or add --overwrite.")
     with progress_bar() as report:
         n = pipeline.save_magnified(Study.open(study), recording, out, settings, heatmap=heatmap, report=report)
-    _say(f"{out} has {n} frames.")
+    say(f"{out} has {n} frames.")
 
 
 @app.command()
@@ -250,7 +195,7 @@ def transfer(
         raise UbamError(f"{out} is there already. Choose another name, or add --overwrite.")
     with progress_bar() as report:
         pipeline.save_transfer(Study.open(study), source, target, out, settings, frames=frame or None, report=report)
-    _say(f"Written: {out}")
+    say(f"Written: {out}")
 
 
 @app.command()
@@ -262,7 +207,7 @@ def compare(study: StudyFolder, settings: CompareSettings) -> None:
 
     with progress_bar() as report:
         path = pipeline.compare(Study.open(study), settings, report=report)
-    _say(f"Written: {path}")
+    say(f"Written: {path}")
 
 
 @app.command()
@@ -274,8 +219,8 @@ def check(study: StudyFolder, settings: CheckSettings) -> None:
 
     opened = Study.open(study)
     with progress_bar() as report:
-        _tell_problems(pipeline.check_magnification(opened, settings, report=report))
-    _say(f"Written: {opened.results_folder / 'magnification.csv'}")
+        tell_problems(pipeline.check_magnification(opened, settings, report=report))
+    say(f"Written: {opened.results_folder / 'magnification.csv'}")
 
 
 @app.command()
@@ -286,7 +231,7 @@ def report(study: StudyFolder) -> None:
 
     with progress_bar() as tell:
         path = pipeline.make_report(Study.open(study), report=tell)
-    _say(f"Written: {path}")
+    say(f"Written: {path}")
 
 
 @app.command()
@@ -299,11 +244,11 @@ def demo(
         from napari_ubam.demo import run_demo  # takes seconds, in which Ctrl-C may come too
 
         with progress_bar() as tell:
-            finished = run_demo(out, report=tell, say=_say)
+            finished = run_demo(out, report=tell, say=say)
         if not no_viewer:
-            finished.open_viewer(say=_say)
+            finished.open_viewer(say=say)
     except (Cancelled, KeyboardInterrupt):
-        _say(f"Stopped. What is done is kept; go on with: napari-ubam demo --out {out}")
+        say(f"Stopped. What is done is kept; go on with: napari-ubam demo --out {out}")
         raise typer.Exit(130) from None
 
 
@@ -329,131 +274,3 @@ def info() -> None:
             free, total = torch.cuda.mem_get_info(device)
             text += f", {torch.cuda.get_device_name(device)}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
         print(text)
-
-
-class _TimeLeft(TimeRemainingColumn):
-    """Shows the time left as the step says it, which knows of a time limit, or else as the bar's speed says it."""
-
-    def render(self, task: Task) -> Text:
-        seconds = task.fields["seconds_left"]
-        return super().render(task) if seconds is None else Text(str(timedelta(seconds=round(seconds))))
-
-
-@contextlib.contextmanager
-def progress_bar() -> Iterator[Report]:
-    """Draw the progress of a step, a bar a stage; messages are printed."""
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _TimeLeft()
-    with Bar(*columns, TextColumn("{task.fields[loss]}"), console=console) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(progress: Progress) -> None:
-            if progress.message:
-                bar.console.print(progress.message, markup=False)
-            if progress.stage not in tasks:
-                for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[progress.stage] = bar.add_task(progress.stage, loss="", seconds_left=None)
-            loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
-            task = tasks[progress.stage]
-            bar.update(
-                task, completed=progress.done, total=progress.total, loss=loss, seconds_left=progress.seconds_left,
-                visible=True,
-            )  # fmt: skip
-
-        yield tell
-
-
-@contextlib.contextmanager
-def _stop_on_interrupt(report: Report, saying: str) -> Iterator[Report]:
-    """Turn Ctrl-C into `Cancelled` at the next report; a second one interrupts at once."""
-    asked = threading.Event()
-
-    def on_interrupt(*_: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()  # and no more: to print here may break into a print that is under way
-
-    def tell(progress: Progress) -> None:
-        report(progress)
-        if asked.is_set():
-            console.print(f"{saying} (Ctrl-C again to leave at once) …")
-            raise Cancelled
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield tell
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _train_for_a_program(run: Callable[[Report], list[Problem]]) -> None:
-    """Train for another program: one JSON object a line on stdout; ``stop`` or the end of stdin stops."""
-    asked = threading.Event()
-    out = sys.stdout
-    sys.stdout = sys.stderr  # what libraries print must not be taken for an event
-
-    def listen() -> None:
-        for line in sys.stdin:
-            if line.strip() == "stop":
-                break
-        asked.set()
-
-    def write(**event: Any) -> None:
-        out.write(json.dumps(event) + "\n")
-        out.flush()
-
-    def tell(p: Progress) -> None:
-        write(
-            event="progress", stage=p.stage, done=p.done, total=p.total, loss=p.loss, seconds_left=p.seconds_left,
-            message=p.message,
-        )  # fmt: skip
-        if asked.is_set():
-            raise Cancelled
-
-    threading.Thread(target=listen, daemon=True).start()
-    try:
-        for problem in run(tell):
-            write(event="problem", name=problem.name, message=problem.message)
-        write(event="end", state="done")
-    except (Cancelled, KeyboardInterrupt):
-        write(event="end", state="stopped")
-    except UbamError as error:
-        write(event="end", state="failed", message=str(error))
-        raise typer.Exit(1) from None
-    finally:
-        sys.stdout = out
-
-
-def _say(text: str, style: str | None = None) -> None:
-    console.print(text, style=style, markup=False, soft_wrap=True)  # unbroken, so that paths can be copied
-
-
-def _ask_for_disk(study: Study) -> None:
-    """Ask before crops take much of the disk; where nobody can answer, say how to go on without being asked."""
-    from napari_ubam.study import MUCH, cache_size, describe_size
-
-    size = cache_size(study, study.recordings)
-    if size <= MUCH:
-        return
-    text = f"The crops of the recordings will take {describe_size(size)} of the disk, in {study.cache_folder}."
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UbamError(f"{text} If that is all right, add --yes.")
-    if not typer.confirm(f"{text} They may be deleted afterwards. Go on?", err=True):
-        raise typer.Exit(1)
-
-
-def _tell_problems(problems: list[Problem]) -> None:
-    for problem in problems:
-        _say(str(problem), style="yellow")
-
-
-def main() -> None:
-    """Run the command line; what a user can mend is shown as a message, without a traceback."""
-    try:
-        app()
-    except UbamError as error:
-        _say(f"Error: {error}", style="red")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("Interrupted.")
-        sys.exit(130)

@@ -1,0 +1,52 @@
+"""Options are made from the settings classes, so that their names, help and bounds stand in one place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from napari_ubam.errors import UbamError
+from napari_ubam.settings import Settings
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before much of the disk is taken.")]
+StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
+
+
+def with_settings(cls: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option for every setting, and pass it the settings object."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        options = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=info.default,
+                annotation=Annotated[info.annotation, typer.Option(help=info.description)],
+            )
+            for name, info in cls.model_fields.items()
+        ]
+
+        @functools.wraps(command)
+        def wrapper(**values: Any) -> None:
+            given = {name: values.pop(name) for name in cls.model_fields}
+            try:
+                settings = cls(**given)
+            except ValidationError as error:
+                first = error.errors()[0]
+                option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
+                raise UbamError(f"--{option}: {first['msg']}.") from error
+            command(**values, settings=settings)
+
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "settings"] + options
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapper
+
+    return decorate
