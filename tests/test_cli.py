@@ -297,15 +297,16 @@ def test_stop_and_resume_from_another_program(finished: Study, run: Run):
     assert (finished.models_folder / "posture" / "model.safetensors").read_bytes() != before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to a single process")
-def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(finished: Study):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a single process")
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a queue's time limit"])
+def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(finished: Study, told: signal.Signals):
     process = start("train", finished.folder, "--preset", "quick", "--device", "cpu")
     log = finished.models_folder / "unfinished" / "training.csv"
     try:  # a loaded machine takes minutes: the suite's own limit of time is the only one
         while not (log.exists() and len(log.read_text().splitlines()) > 1):
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         _, messages = process.communicate()
     finally:
         process.kill()

@@ -257,16 +257,21 @@ def test_a_large_seed(run: Any) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to one process alone")
-def test_ctrl_c_writes_a_checkpoint_and_is_then_the_caller_s_again(run: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("told", "said"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_signals_write_a_checkpoint_and_are_then_the_caller_s_again(
+    run: Any, tmp_path: Path, told: signal.Signals, said: str
+) -> None:
+    before = signal.getsignal(told)
+
     def press(progress: Progress) -> None:
         if progress.done == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), told)
 
     through, resumed = Line(), Line()
     run(through, name="through")
-    with pytest.raises(Cancelled, match="Ctrl-C"):
+    with pytest.raises(Cancelled, match=said):
         run(Line(), report=press)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(told) is before
     run(resumed)
     assert len(resumed.sizes) == 12 - 4
     assert same(resumed, through)

@@ -59,7 +59,10 @@ def progress_bar() -> Iterator[Report]:
 
 @contextlib.contextmanager
 def stop_on_interrupt(report: Report, saying: str) -> Iterator[Report]:
-    """Turn Ctrl-C into `Cancelled` at the next report; a second one interrupts at once."""
+    """Turn Ctrl-C, or being told to end, into `Cancelled` at the next report; a second time interrupts at once.
+
+    A cluster's queue ends what runs too long, and a computer that shuts down ends all, by SIGTERM.
+    """
     asked = threading.Event()
 
     def on_interrupt(*_: object) -> None:
@@ -73,11 +76,12 @@ def stop_on_interrupt(report: Report, saying: str) -> Iterator[Report]:
             console.print(f"{saying} (Ctrl-C again to leave at once) …")
             raise Cancelled
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield tell
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def say(text: str, style: str | None = None) -> None:

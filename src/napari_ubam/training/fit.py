@@ -52,7 +52,7 @@ def fit(
         Stop after this time, with the learning rate brought down by then.
     checkpoint : Path
         Where an unfinished training is kept; written every few minutes, when ``report`` raises `Cancelled`, and on
-        Ctrl-C.
+        Ctrl-C or SIGTERM.
     report : callable
         Told the loss and the time left.
     log : Log
@@ -66,7 +66,7 @@ def fit(
     Raises
     ------
     Cancelled
-        After the checkpoint was written, if ``report`` raised it, or on Ctrl-C.
+        After the checkpoint was written, if ``report`` raised it, or on Ctrl-C or SIGTERM.
     DeviceError
         If the device's memory is too small even for a batch of one.
     TrainingError
@@ -80,7 +80,7 @@ def fit(
     watch = Watch(stage, seed, seconds, checkpoint, report, log)
     while True:
         try:
-            with _stopped_by_ctrl_c(watch):
+            with _stopped_by_signals(watch):
                 _run(module, stage, most, device, seed, watch, checkpoint)
             break
         except RuntimeError as error:
@@ -121,7 +121,7 @@ def _run(
             devices=[device.index or 0] if device.type == "cuda" else 1,
             max_steps=stage.steps - first.step,
             max_epochs=-1,
-            callbacks=[watch],
+            callbacks=[watch, _OwnSignals()],
             plugins=LightningEnvironment(),  # one process, also within a job of a cluster
             logger=False,
             enable_checkpointing=False,
@@ -141,18 +141,35 @@ def _given_up(stage: Stage, step: int, checkpoint: Path) -> TrainingError:
     )
 
 
+class _OwnSignals(lightning.Callback):
+    """Leaves SIGTERM to whoever deals with it already: Lightning would end the process without a word."""
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take it back from Lightning, which puts it right again at the end."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)
+
+
 @contextmanager
-def _stopped_by_ctrl_c(watch: Watch) -> Iterator[None]:
-    """Let Ctrl-C stop the training between two steps, unless the caller has its own way to deal with it."""
+def _stopped_by_signals(watch: Watch) -> Iterator[None]:
+    """Let Ctrl-C, or being told to end, stop the training between two steps, unless the caller deals with it.
+
+    A cluster's queue ends what runs too long, and a computer that shuts down ends all, by SIGTERM.
+    """
     here = threading.current_thread() is threading.main_thread()
-    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *_: watch.stop(Cancelled("stopped by Ctrl-C")))
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL} if here else {}
+    ours = {number: handler for number, handler in usual.items() if signal.getsignal(number) == handler}
+    for number in ours:
+        said = "Ctrl-C" if number == signal.SIGINT else number.name
+        signal.signal(number, lambda *_, said=said: watch.stop(Cancelled(f"stopped by {said}")))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 def _quiet() -> None:
