@@ -116,7 +116,7 @@ def measure_deviation(
         ranked = np.sort(np.concatenate([measured[n][0] for n in references if movements[n].subject != m.subject]))
         parts = smooth_in_time(parts / normal, m.fps, settings.smooth)
         beyond = difference[name] if settings.reference == "nearest" else beyond_normal(difference[name], parts)
-        reference = m.posture - matcher.at_own_size(name, beyond)
+        reference = m.posture - matcher.as_own(name, beyond)
         uncertainty, reliable = rated[name]
         result[name] = Deviation(
             reference=reference.astype(np.float32),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from napari_ubam.analysis.places import Mixtures, landmark_mixtures, mean_mixture, mean_mixtures, mix, unmix
 from napari_ubam.analysis.reference import (
     Alignment,
     expected_posture,
@@ -21,6 +22,7 @@ from napari_ubam.analysis.uncertainty import Match, disagreement
 from napari_ubam.settings import DeviateSettings
 
 SMALLEST = 0.1  # times the reference subjects' mean size: nobody is enlarged from less
+MOMENTS = 500  # of a recording, evenly spread: enough to tell where on the body its landmarks lie
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ class Matched(Protocol):
 
 
 class Matcher:
-    """Compares recordings with the reference subjects, all brought to one place and size.
+    """Compares recordings with the reference subjects, all brought to one place, one size, and one body.
 
     Parameters
     ----------
@@ -104,6 +106,10 @@ class Matcher:
             s: np.concatenate([self._context(name)[movements[name].sure] for name in names])
             for s, names in of_subject.items()
         }
+        self._mixtures: dict[str, Mixtures] = {name: {} for name in movements}
+        if points and settings.reference == "context":
+            self._mixtures = {name: self._find_mixtures(name) for name in movements}
+        self._of_subject = {s: mean_mixtures([self._mixtures[n] for n in names]) for s, names in of_subject.items()}
 
     def match(self, name: str) -> Matched:
         """Find what the reference subjects show at the moments of a recording."""
@@ -113,15 +119,30 @@ class Matcher:
         if self._settings.reference == "nearest":
             own_group = self._sure_codes([n for n, other in self._movements.items() if other.group == m.group])
             return _NearestFrames(q, own_group, codes, m.fps)
-        query, n = self._context(name), self._settings.n_nearest
-        found = {s: match_frames(query, self._contexts[s], codes[s], n) for s in others}
+        found = {s: self._shown(name, s) for s in others}
         # of two, a reference subject is compared with one alone, so none says what is usual
         means = np.stack([codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
-        return _SameMoments(q, found, means, m.fps, self._settings.smooth)
+        return _SameMoments(q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth)
 
-    def at_own_size(self, name: str, difference: np.ndarray) -> np.ndarray:
-        """Bring differences between aligned postures to the size of the recording's own."""
+    def as_own(self, name: str, difference: np.ndarray) -> np.ndarray:
+        """Bring differences between aligned postures to the recording's own landmarks and their size."""
+        mixture = mean_mixture(self._mixtures[name], self.subjects)
+        difference = difference if mixture is None else unmix(mixture, difference)
         return difference * (self._own[name].size / self._common.size)
+
+    def _find_mixtures(self, name: str) -> Mixtures:
+        """Find how a recording's landmarks have to be mixed to lie where each of the other subjects has them."""
+        m = self._movements[name]
+        rows = np.flatnonzero(m.sure)
+        rows = rows[np.linspace(0, len(rows) - 1, min(MOMENTS, len(rows))).astype(int)]
+        others = [s for s in self.subjects if s != m.subject]
+        shown = np.stack([self._shown(name, s, rows)[0] for s in others], 1)
+        return dict(zip(others, landmark_mixtures(self._aligned[name][rows], shown), strict=True))
+
+    def _shown(self, name: str, subject: str, rows: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Give what a reference subject shows at a recording's moments, all or some, and how far the matches are."""
+        query, n = self._context(name)[rows], self._settings.n_nearest
+        return match_frames(query, self._contexts[subject], self._codes[subject], n)
 
     def _context(self, name: str) -> np.ndarray:
         fps, seconds = self._movements[name].fps, self._settings.context
@@ -136,21 +157,28 @@ class _SameMoments:
 
     def __init__(
         self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], means: np.ndarray | None,
-        fps: float, smooth: float,
+        own: Mixtures, others: dict[str, Mixtures], fps: float, smooth: float,
     ) -> None:  # fmt: skip
-        self._posture, self._fps, self._smooth = posture, fps, smooth
+        self._posture, self._own, self._others, self._fps, self._smooth = posture, own, others, fps, smooth
         self._shown = {s: shown for s, (shown, _) in found.items()}
-        disagree = np.zeros_like(posture) if means is None else disagreement(self.shown(list(found)), means)
+        disagree = (
+            np.zeros_like(posture) if means is None else disagreement(np.stack(list(self._shown.values()), 1), means)
+        )
         self.match = Match(np.median([distance for _, distance in found.values()], 0), disagree, fps)
 
-    def shown(self, subjects: Sequence[str]) -> np.ndarray:
-        """Return what these subjects show, (T, n, d)."""
-        return np.stack([self._shown[s] for s in subjects], 1)
-
     def difference(self, subjects: Sequence[str]) -> np.ndarray:
-        """Return the difference, smoothed in time: the reference keeps the movement's own quickness."""
-        expected = expected_posture(self._posture, self.shown(subjects))
-        return smooth_in_time(self._posture - expected, self._fps, self._smooth)
+        """Return the difference, smoothed in time: the reference keeps the movement's own quickness.
+
+        All landmarks are brought to where these subjects have them on average; nobody else has a say in it.
+        """
+        posture = _mixed(self._own, subjects, self._posture)
+        shown = np.stack([_mixed(self._others[s], subjects, self._shown[s]) for s in subjects], 1)
+        return smooth_in_time(posture - expected_posture(posture, shown), self._fps, self._smooth)
+
+
+def _mixed(mixtures: Mixtures, subjects: Sequence[str], codes: np.ndarray) -> np.ndarray:
+    mixture = mean_mixture(mixtures, subjects)
+    return codes if mixture is None else mix(mixture, codes)
 
 
 class _NearestFrames:
