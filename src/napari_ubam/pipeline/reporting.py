@@ -15,18 +15,11 @@ from napari_ubam.analysis.figures import (
     plot_subjects,
     plot_training,
 )
-from napari_ubam.analysis.groups import describe_covariates
+from napari_ubam.analysis.nuisances import describe_covariates
 from napari_ubam.analysis.projection import project
-from napari_ubam.analysis.report import (
-    Section,
-    caveats,
-    comparison_table,
-    findings,
-    how_to_read,
-    provenance_table,
-    render_report,
-)
+from napari_ubam.analysis.report import Section, provenance_table, render_report
 from napari_ubam.analysis.speed import speeds_by_group
+from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
 from napari_ubam.errors import Problem
 from napari_ubam.files import write_text
 from napari_ubam.progress import Progress, Report, silent
