@@ -53,10 +53,10 @@ def findings(
             f"In {row['measure']}, the groups {row['groups']} "
             f"{'differ' if row['p_value'] <= 0.05 else 'do not show a difference'} as a whole "
             f"(Kruskal-Wallis, {row['n_subjects']} subjects, p = {in_digits(row['p_value'])})."
-            for row in overall[np.isfinite(overall["p_value"])].to_dict("records")
+            for row in overall[overall["p_value"].notna()].to_dict("records")
         ]
     if sessions is not None:
-        tested = sessions[np.isfinite(sessions["p_value"])].to_dict("records")
+        tested = sessions[sessions["p_value"].notna()].to_dict("records")
         sentences += [_how_changed(row) for row in tested]
     return sentences
 
@@ -263,7 +263,7 @@ def _about_covariates(covariates: pd.DataFrame) -> Iterator[str]:
 
 
 def _about_nuisances(nuisances: pd.DataFrame) -> Iterator[str]:
-    for row in nuisances[nuisances["as_well"]].to_dict("records"):
+    for row in nuisances[nuisances["as_well"].astype(bool)].to_dict("records"):
         yield (
             f"{_capital(str(row['nuisance']))} separates {row['group']} from {row['reference']} (AUC "
             f"{row['separation']:.2f}, p = {in_digits(row['p_value'])}) about as well as {row['measure']} does "

@@ -1,0 +1,136 @@
+"""How honest the comparison of groups is: false alarms where there is no difference.
+
+Studies are simulated whose groups do not differ. Subjects' codes wander in time (one frame is like the next), every
+subject has a way of its own, and recordings are long or short. What matters is that a test rejects at 0.05 in about
+5 % of the studies, and never in many more.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from scipy.signal import lfilter
+from scipy.stats import chisquare
+
+from napari_ubam.analysis.effect import auc, auc_interval, difference_interval
+from napari_ubam.analysis.permutation import paired_p, permutation_p, several_groups_p
+
+N_PERMUTATIONS = 999
+DIMENSIONS = 8
+CORRELATION = 0.97  # of a frame with the next
+OWN = 0.5  # spread of the subjects' means, over that of the frames
+DESIGNS = {
+    "6 + 6": ((200,) * 6, (200,) * 6),
+    "12 + 8": ((200,) * 12, (200,) * 8),
+    "12 + 8, lengths 20 to 400": (
+        tuple(np.linspace(20, 400, 12, dtype=int)),
+        tuple(np.linspace(20, 400, 8, dtype=int)),
+    ),
+}
+HIGHEST, LOWEST = 0.065, 0.035
+N_DISTINCT = 100  # p-values; a test with fewer is discrete
+
+
+def simulate(lengths: tuple[int, ...], rng: np.random.Generator) -> list[np.ndarray]:
+    """Give every subject's codes, (T, d): its own mean, and a walk around it that forgets slowly."""
+    longest = max(lengths)
+    noise = rng.standard_normal((len(lengths), longest + 100, DIMENSIONS)) * np.sqrt(1 - CORRELATION**2)
+    walks = lfilter([1.0], [1.0, -CORRELATION], noise, axis=1)[:, 100:] + OWN * rng.standard_normal(
+        (len(lengths), 1, 1)
+    )
+    return [walk[:n] for walk, n in zip(walks, lengths, strict=True)]
+
+
+def scores_of(codes: list[np.ndarray], n_reference: int) -> np.ndarray:
+    """Give every subject's mean distance from what reference subjects show, each measured against equally many."""
+    means = np.array([c.mean(0) for c in codes])
+    references = means[:n_reference]
+    left_out = (references.sum(0) - references) / (n_reference - 1)
+    scores = [np.linalg.norm(c - left_out[i], axis=1).mean() for i, c in enumerate(codes[:n_reference])]
+    for c in codes[n_reference:]:
+        scores.append(np.mean([np.linalg.norm(c - r, axis=1).mean() for r in left_out]))
+    return np.array(scores)
+
+
+def test_all(scores: np.ndarray, n_reference: int, seed: int) -> dict[str, float]:
+    """Give the p-value of every test: all others in one group, in two, and every two subjects as one's two sessions."""
+    reference, others = scores[:n_reference], scores[n_reference:]
+    half = len(others) // 2
+    three = [reference, others[:half], others[half:]]
+    change = scores[0::2] - scores[1::2]
+    return {
+        "two groups": permutation_p(others, reference, N_PERMUTATIONS, seed)[0],
+        "three groups": several_groups_p(three, N_PERMUTATIONS, seed)[1],
+        "paired sessions": paired_p(change, N_PERMUTATIONS, seed)[0],
+    }
+
+
+def left_out_subjects(n_studies: int, seed: int) -> None:
+    """Print whether p-values of healthy subjects that are no reference are uniform on their grid."""
+    print(
+        f"\n| reference subjects | p-values that are possible | their share of {n_studies} | uniform, p (chi²) | met |"
+    )
+    print("|---|---|---|---|---|")
+    for n in (6, 12, 19):
+        rng = np.random.default_rng(seed)
+        ranks = []
+        for _ in range(n_studies):
+            lengths = tuple(rng.integers(20, 400, n + 1))
+            scores = scores_of(simulate(lengths, rng), n)
+            ranks.append(int((scores[:n] >= scores[n]).sum()))
+        counts = np.bincount(ranks, minlength=n + 1)
+        p_value = float(chisquare(counts).pvalue)
+        share = f"{100 * counts.min() / n_studies:.1f} to {100 * counts.max() / n_studies:.1f} %"
+        print(f"| {n} | 1/{n + 1} to 1 | {share} ({100 / (n + 1):.1f} %) | {p_value:.2f} | {_met(p_value > 0.01)} |")
+
+
+def coverage(n_studies: int, seed: int) -> None:
+    """Print how often 95 % limits hold the truth, which is that groups do not differ."""
+    print("\n| groups | limits | hold the truth |\n|---|---|---|")
+    for n, m in ((6, 6), (12, 8), (30, 30)):
+        rng = np.random.default_rng(seed)
+        held = np.zeros(2)
+        for study in range(n_studies):
+            x, y = rng.standard_normal(n), rng.standard_normal(m)
+            bounds = auc_interval(auc(x, y), n, m), difference_interval(x, y, n_resamples=1000, seed=study)
+            held += [low <= truth <= high for (low, high), truth in zip(bounds, (0.5, 0.0), strict=True)]
+        for name, share in zip(("AUC", "difference of the means (bootstrap)"), held / n_studies, strict=True):
+            print(f"| {n} + {m} | {name} | {100 * share:.1f} % |")
+
+
+def false_alarms(n_studies: int, seed: int) -> None:
+    """Print how often each test rejects at 0.05."""
+    print(f"| groups | test | rejected of {n_studies} | bar | met |\n|---|---|---|---|---|")
+    for name, (references, others) in DESIGNS.items():
+        rng = np.random.default_rng(seed)
+        n = len(references)
+        p_values: dict[str, list[float]] = {}
+        for study in range(n_studies):
+            scores = scores_of(simulate((*references, *others), rng), n)
+            for test, p_value in test_all(scores, n, study).items():
+                p_values.setdefault(test, []).append(p_value)
+        for test, found in p_values.items():
+            rate = np.mean(np.array(found) <= 0.05 + 1e-12)
+            lowest = 0.0 if len(set(found)) < N_DISTINCT else LOWEST  # few possible p-values: none is just below 0.05
+            bar = f"{100 * lowest:g} to {100 * HIGHEST:g} %"
+            print(f"| {name} | {test} | {100 * rate:.1f} % | {bar} | {_met(lowest <= rate <= HIGHEST)} |", flush=True)
+
+
+def _met(good: bool) -> str:
+    return "yes" if good else "no"
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=2000, help="how many studies are simulated")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    false_alarms(given.studies, given.seed)
+    left_out_subjects(given.studies, given.seed)
+    coverage(given.studies, given.seed)
+
+
+if __name__ == "__main__":
+    main()

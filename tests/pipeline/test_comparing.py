@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from napari_ubam import pipeline
+from napari_ubam.errors import StudyError
+from napari_ubam.settings import CompareSettings
+from napari_ubam.study import Study, read_result
+
+FEW = CompareSettings(n_permutations=100, n_shuffles=3)
+TABLES = (
+    "scores", "group_means", "groups", "groups_overall", "sessions", "nuisances", "classification", "classified",
+    "confusion", "clips", "columns",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compared(finished_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    folder = tmp_path_factory.mktemp("compared") / "cohort"
+    shutil.copytree(finished_cohort, folder)
+    study = Study.open(folder / "study")
+    third = study.recording("i02").model_copy(update={"name": "i03", "subject": "i03", "start": 5})
+    study = study.replace(recordings=[*study.recordings, third])
+    study.save()
+    pipeline.embed(study)
+    pipeline.deviate(study)
+    assert pipeline.compare(study, FEW) == []
+    return study
+
+
+def test_every_table_is_there_and_explained(compared: Study):
+    columns = pd.read_csv(compared.results_folder / "columns.csv")
+    assert not columns["meaning"].isna().any()
+    for name in TABLES[:-1]:
+        table = pd.read_csv(compared.results_folder / f"{name}.csv")
+        assert list(columns.loc[columns["table"] == f"{name}.csv", "column"]) == list(table.columns)
+
+
+def test_scores_have_one_row_a_subject(compared: Study):
+    scores = read_result(compared, "scores", "compare")
+    assert list(scores["subject"]) == ["h01", "h02", "h03", "i01", "i02", "i03"]
+    assert scores[["important", "abnormal"]].apply(lambda x: x.between(0, 100)).all(axis=None)
+
+
+def test_unseen_subjects_are_classified_beside_baselines(compared: Study):
+    table = read_result(compared, "classification", "compare")
+    assert list(table["features"][:2]) == ["behaviour", "behaviour"]
+    assert table["features"].str.startswith("baseline").sum() == 3
+    assert table["auc"].between(0, 1).all()
+    assert (table["smallest_p"] == 0.25).all()
+    classified = read_result(compared, "classified", "compare")
+    assert classified.groupby(["features", "model"])["subject"].nunique().eq(6).all()
+    clips = read_result(compared, "clips", "compare")
+    assert set(clips["extreme"]) == {"highest", "lowest"}
+    assert clips["frame"].between(0, 39).all()
+
+
+def test_the_same_again_gives_the_same_bytes(compared: Study):
+    before = {name: (compared.results_folder / f"{name}.csv").read_bytes() for name in TABLES}
+    pipeline.compare(compared, FEW)
+    for name, content in before.items():
+        assert (compared.results_folder / f"{name}.csv").read_bytes() == content
+
+
+def test_recordings_without_videos_have_no_part_in_the_baselines(finished: Study):
+    (finished.cache_folder).rename(finished.folder / "gone")
+    finished.recordings[0].path.unlink()
+    problems = pipeline.compare(finished, FEW)
+    assert [p.name for p in problems] == ["h01"]
+    assert "It has no part in the baselines." in problems[0].message
+    classified = read_result(finished, "classified", "compare")
+    assert set(classified["features"]) == {"behaviour"}  # too few are left: two groups of two, which cannot be tried
+
+
+def test_nuisances_that_separate_the_groups_are_found(finished: Study):
+    recordings = [
+        r.model_copy(update={"covariates": {"camera": "old" if r.group == "healthy" else "new"}})
+        for r in finished.recordings
+    ]
+    finished.replace(recordings=recordings).save()
+    pipeline.compare(Study.open(finished.folder), FEW.model_copy(update={"baselines": False}))
+    table = read_result(finished, "nuisances", "compare").set_index("nuisance")
+    assert table.loc["camera", "separation"] == 1
+    assert table.loc["session", "note"] == "the same in all subjects"
+    assert table.loc[["brightness", "size", "speed", "fps", "seconds"], "posture_separation"].notna().all()
+    assert table.loc["brightness", "separation"] >= 0.5
+    with pytest.raises(StudyError, match=r"no column 'lens'.*further columns are: camera"):
+        pipeline.compare(Study.open(finished.folder), CompareSettings(nuisances="camera, lens"))
+
+
+def test_sessions_are_compared_within_subjects(finished: Study):
+    """Two recordings of a subject on other days are two sessions."""
+    names = {"h01": ("a", "1"), "h02": ("a", "2"), "h03": ("b", "1"), "i01": ("c", "1"), "i02": ("c", "2")}
+    for name in ("deviation", "recordings"):
+        path = finished.results_folder / f"{name}.csv"
+        table = pd.read_csv(path)
+        table["subject"] = table["recording"].map(lambda recording: names[recording][0])
+        if "session" in table:
+            table["session"] = table["recording"].map(lambda recording: names[recording][1])
+        table.to_csv(path, index=False)
+    frames, recordings = (read_result(finished, name, "deviate") for name in ("deviation", "recordings"))
+    from napari_ubam.pipeline.comparing import session_scores
+
+    table = session_scores(frames, recordings)
+    assert table[["subject", "session"]].to_numpy().tolist() == [
+        ["a", "1"], ["a", "2"], ["b", "1"], ["c", "1"], ["c", "2"],
+    ]  # fmt: skip
