@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from napari_ubam.analysis.effect import auc, auc_interval, cliffs_delta, detectable_auc, difference_interval, hedges_g
+from napari_ubam.analysis.effect import auc, auc_interval, bootstrap_limits, cliffs_delta, detectable_auc, hedges_g
 
 
 def test_auc_counts_pairs_and_half_of_ties():
@@ -44,11 +44,20 @@ def test_cliffs_delta_counts_pairs():
 def test_difference_is_bounded_by_its_subjects():
     rng = np.random.default_rng(0)
     x, y = rng.normal(1, 1, 40), rng.normal(0, 1, 40)
-    low, high = difference_interval(x, y)
+    low, high = bootstrap_limits([x, y])
     middle, half = x.mean() - y.mean(), 1.96 * math.sqrt((x.var() + y.var()) / 40)
     assert (low, high) == pytest.approx((middle - half, middle + half), abs=0.03)
-    assert difference_interval(x, y) == (low, high)
-    assert np.isnan(difference_interval([1], [2, 3])).all()
+    assert bootstrap_limits([x, y]) == (low, high)
+    assert np.isnan(bootstrap_limits([[1], [2, 3]])).all()
+
+
+def test_limits_of_few_subjects_hold_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for i in range(200):
+        low, high = bootstrap_limits(rng.standard_normal((2, 6)), n_resamples=500, seed=i)
+        inside += low <= 0 <= high
+    assert 0.9 < inside / 200 < 0.99
 
 
 def test_what_could_be_shown_is_shown_in_80_percent_of_studies():

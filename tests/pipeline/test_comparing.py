@@ -13,8 +13,8 @@ from napari_ubam.study import Study, read_result
 
 FEW = CompareSettings(n_permutations=100, n_shuffles=3)
 TABLES = (
-    "scores", "group_means", "groups", "groups_overall", "sessions", "nuisances", "classification", "classified",
-    "confusion", "clips", "columns",
+    "scores", "group_means", "groups", "groups_overall", "sessions", "trends", "change_points", "recovery", "nuisances",
+    "classification", "classified", "confusion", "clips", "columns",
 )  # fmt: skip
 
 
@@ -92,20 +92,43 @@ def test_nuisances_that_separate_the_groups_are_found(finished: Study):
         pipeline.compare(Study.open(finished.folder), CompareSettings(nuisances="camera, lens"))
 
 
-def test_sessions_are_compared_within_subjects(finished: Study):
-    """Two recordings of a subject on other days are two sessions."""
-    names = {"h01": ("a", "1"), "h02": ("a", "2"), "h03": ("b", "1"), "i01": ("c", "1"), "i02": ("c", "2")}
-    for name in ("deviation", "recordings"):
+def test_sessions_are_compared_within_subjects_and_over_days(finished: Study):
+    """Parts of a recording stand for a subject's days."""
+    days = [
+        r.model_copy(update={"name": f"{r.name}_{day}", "session": str(day), "start": 12 * day, "stop": 12 * day + 12})
+        for r in finished.recordings
+        for day in range(3)
+    ]
+    study = finished.replace(recordings=days)
+    study.save()
+    pipeline.embed(study)
+    pipeline.deviate(study)
+    assert pipeline.compare(study, FEW) == []
+    sessions = read_result(study, "sessions", "compare")
+    assert sessions[["group", "baseline", "session"]].to_numpy().tolist() == [
+        [group, *pair] for group in ("healthy", "impaired") for pair in (("0", "1"), ("0", "2"), ("1", "2"))
+    ]
+    trends = read_result(study, "trends", "compare")
+    assert trends[["group", "n_subjects", "n_sessions"]].to_numpy().tolist() == [["healthy", 3, 3], ["impaired", 2, 3]]
+    recovery = read_result(study, "recovery", "compare")
+    assert list(recovery["subject"]) == ["h01", "h02", "h03", "i01", "i02"]
+    assert recovery[["baseline", "impaired_session", "last_session"]].astype(float).eq([0, 1, 2]).all(axis=None)
+    page = pipeline.make_report(study).read_text()
+    for heading in ("Sessions", "Trends over days", "Recovery"):
+        assert f">{heading}</h2>" in page
+
+
+def test_sessions_without_days_have_no_trend(finished: Study):
+    twins = {"h02": "h01", "i02": "i01"}
+    for name in ("recordings", "deviation"):
         path = finished.results_folder / f"{name}.csv"
         table = pd.read_csv(path)
-        table["subject"] = table["recording"].map(lambda recording: names[recording][0])
+        table["subject"] = table["subject"].replace(twins)
         if "session" in table:
-            table["session"] = table["recording"].map(lambda recording: names[recording][1])
+            table["session"] = table["recording"].map(lambda name: "after" if name in twins else "before")
         table.to_csv(path, index=False)
-    frames, recordings = (read_result(finished, name, "deviate") for name in ("deviation", "recordings"))
-    from napari_ubam.pipeline.comparing import session_scores
-
-    table = session_scores(frames, recordings)
-    assert table[["subject", "session"]].to_numpy().tolist() == [
-        ["a", "1"], ["a", "2"], ["b", "1"], ["c", "1"], ["c", "2"],
-    ]  # fmt: skip
+    told = []
+    pipeline.compare(finished, FEW.model_copy(update={"baselines": False}), report=told.append)
+    assert any("'before' is no number" in progress.message for progress in told)
+    assert read_result(finished, "trends", "compare").empty
+    assert len(read_result(finished, "sessions", "compare")) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -107,39 +108,44 @@ def hedges_g(group: ArrayLike, reference: ArrayLike) -> float:
     return float(d * (1 - 3 / (4 * freedom - 1)))
 
 
-def difference_interval(
-    group: ArrayLike, reference: ArrayLike, *, n_resamples: int = 5000, confidence: float = 0.95, seed: int = 0
+def bootstrap_limits(
+    samples: Sequence[ArrayLike], *, n_resamples: int = 5000, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Bound the difference of two groups' means by drawing their subjects anew, with replacement.
+    """Bound a group's mean, or the difference of two groups' means, by drawing subjects anew with replacement.
+
+    Percentiles of the drawn means are taken further out than the confidence says, so that limits of few subjects are
+    not too narrow: the expanded percentile interval (Hesterberg, The American Statistician 69, 371-386, 2015).
 
     Parameters
     ----------
-    group, reference : array (n,), (m,)
-        One score a subject.
+    samples : sequence of one or two arrays (n,)
+        One score a subject. Of two, the second is taken off the first.
     n_resamples : int
         How often subjects are drawn.
     confidence : float
-        0 to 1. Percentiles are taken, which with fewer than about 10 subjects a group are somewhat too narrow.
+        0 to 1.
     seed : int
         Makes it repeatable.
 
     Returns
     -------
     low, high : float
-        NaN where a group has a single subject.
+        NaN where a sample is of a single subject, or none.
     """
-    samples = [np.asarray(x, float) for x in (group, reference)]
-    if min(map(len, samples)) < 2:
+    arrays = [np.asarray(x, float) for x in samples]
+    sizes = np.array([len(x) for x in arrays])
+    if sizes.min() < 2:
         return math.nan, math.nan
+    wider = math.sqrt((sizes / (sizes - 1)).mean()) * stats.t.ppf((1 + confidence) / 2, sizes.sum() - len(sizes))
     found = stats.bootstrap(
-        samples, _difference, n_resamples=n_resamples, confidence_level=confidence, method="percentile",
-        vectorized=True, batch=batch_size(sum(map(len, samples))), rng=np.random.default_rng(seed),
+        arrays, _mean_or_difference, n_resamples=n_resamples, confidence_level=2 * stats.norm.cdf(wider) - 1,
+        method="percentile", vectorized=True, batch=batch_size(int(sizes.sum())), rng=np.random.default_rng(seed),
     )  # fmt: skip
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def _difference(x: NDArray, y: NDArray, axis: int) -> NDArray:
-    return x.mean(axis=axis) - y.mean(axis=axis)
+def _mean_or_difference(x: NDArray, y: NDArray | None = None, *, axis: int) -> NDArray:
+    return x.mean(axis=axis) - (0 if y is None else y.mean(axis=axis))
 
 
 @lru_cache(maxsize=256)

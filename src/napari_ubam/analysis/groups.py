@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from napari_ubam.analysis.effect import (
     auc,
     auc_interval,
+    bootstrap_limits,
     cliffs_delta,
     detectable_auc,
-    difference_interval,
     hedges_g,
 )
 from napari_ubam.analysis.permutation import adjust_p, permutation_p, several_groups_p
@@ -185,7 +185,7 @@ def _compare(group: NDArray, reference: NDArray, n_permutations: int, seed: int)
         return {**row, "note": "no scores to compare"}
     estimate = auc(group, reference)
     low, high = auc_interval(estimate, n, m)
-    least, most = difference_interval(group, reference, seed=seed)
+    least, most = bootstrap_limits([group, reference], seed=seed)
     row |= {
         "mean_group": group.mean(),
         "mean_reference": reference.mean(),

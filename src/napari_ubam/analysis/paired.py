@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from napari_ubam.analysis.effect import bootstrap_limits
 from napari_ubam.analysis.permutation import adjust_p, paired_p
 from napari_ubam.errors import StudyError
 
@@ -23,7 +24,6 @@ def compare_sessions(
     *,
     measures: Sequence[str] = ("deviation",),
     n_permutations: int = 10_000,
-    n_resamples: int = 5000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Compare every two sessions of each group within subjects: only those count who have both.
@@ -38,8 +38,6 @@ def compare_sessions(
     n_permutations : int
         All ways to flip the signs of the subjects' differences are enumerated where there are at most so many, else
         so many are drawn.
-    n_resamples : int
-        How often subjects are drawn anew for the limits of the difference (bootstrap percentiles, 95 %).
     seed : int
         Makes it repeatable.
 
@@ -47,9 +45,9 @@ def compare_sessions(
     -------
     DataFrame
         One row a measure, group and pair of sessions, with the columns `PAIRED_COLUMNS`. ``difference`` is the mean of
-        session minus baseline; ``rank_biserial`` the signed ranks' sum over the ranks' sum, -1 to 1 (Kerby,
-        Comprehensive Psychology 3, 2014). ``p_value`` is of signed ranks whose signs are flipped, in either direction,
-        ``p_adjusted`` corrected for the number of rows (Benjamini and Hochberg).
+        session minus baseline, with 95 % bootstrap limits over subjects; ``rank_biserial`` the signed ranks' sum over
+        the ranks' sum, -1 to 1 (Kerby, Comprehensive Psychology 3, 2014). ``p_value`` is of signed ranks whose signs
+        are flipped, in either direction, ``p_adjusted`` corrected for the number of rows (Benjamini and Hochberg).
 
     Raises
     ------
@@ -75,9 +73,7 @@ def compare_sessions(
                 rows.append({**row, "note": "fewer than two subjects have both sessions"})
                 continue
             change = (both[session] - both[baseline]).to_numpy()
-            low, high = stats.bootstrap(
-                (change,), np.mean, n_resamples=n_resamples, method="percentile", rng=np.random.default_rng(seed)
-            ).confidence_interval
+            low, high = bootstrap_limits([change], seed=seed)
             ranks = stats.rankdata(np.abs(change))
             p_value, smallest = paired_p(change, n_permutations, seed)
             row |= {

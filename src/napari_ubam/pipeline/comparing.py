@@ -15,6 +15,7 @@ from napari_ubam.analysis.paired import compare_sessions
 from napari_ubam.errors import Problem, StudyError
 from napari_ubam.pipeline.classifying import Clips, classify, read_clips
 from napari_ubam.pipeline.dictionary import columns_of
+from napari_ubam.pipeline.timing import over_time
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import CompareSettings
 from napari_ubam.study import Recording, Study, read_result, record_run, write_result
@@ -28,9 +29,10 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     """Compare the groups' subjects, their sessions, and classify subjects that were never seen.
 
     Writes to ``results/``: ``scores.csv`` (one row a subject), ``group_means.csv``, ``groups.csv`` (two groups each),
-    ``groups_overall.csv`` (all of three or more), ``sessions.csv`` (within subjects), ``nuisances.csv``,
-    ``classification.csv``, ``classified.csv``, ``confusion.csv``, ``clips.csv``, and ``columns.csv``, which says what
-    the columns of all tables mean. The same data, settings and versions give the same bytes.
+    ``groups_overall.csv`` (all of three or more), ``sessions.csv`` (within subjects), ``trends.csv``,
+    ``change_points.csv`` and ``recovery.csv`` (where sessions are days), ``nuisances.csv``, ``classification.csv``,
+    ``classified.csv``, ``confusion.csv``, ``clips.csv``, and ``columns.csv``, which says what the columns of all tables
+    mean. The same data, settings and versions give the same bytes.
 
     Parameters
     ----------
@@ -62,18 +64,20 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     n, seed = settings.n_permutations, settings.seed
     groups = compare_groups(scores, study.reference, measures=MEASURES, n_permutations=n, seed=seed)
     about = _about_subjects(recordings, measured, nuisances)
+    by_session = session_scores(frames, recordings)
     tables = {
         "scores": scores,
         "group_means": group_means(scores, list(MEASURES), seed=seed),
         "groups": groups,
         "groups_overall": compare_all_groups(scores, study.reference, measures=MEASURES, n_permutations=n, seed=seed),
-        "sessions": compare_sessions(session_scores(frames, recordings), n_permutations=n, seed=seed),
+        "sessions": compare_sessions(by_session, n_permutations=n, seed=seed),
         "nuisances": compare_nuisances(
             about, groups[groups["measure"] == MEASURES[0]], [*FACTS, "side", "session", *nuisances], seed=seed
         ),
     }
     classified, problems = classify(study, clips, settings, report)
     tables |= classified
+    tables |= over_time(by_session, clips, report, n_permutations=n, seed=seed)
     for name, table in tables.items():
         write_result(study, name, table)
     write_result(study, "columns", columns_of({name: list(table.columns) for name, table in tables.items()}))

@@ -18,10 +18,12 @@ from napari_ubam.analysis.figures import (
 from napari_ubam.analysis.nuisances import describe_covariates
 from napari_ubam.analysis.projection import project
 from napari_ubam.analysis.report import Section, provenance_table, render_report
+from napari_ubam.analysis.session_figures import plot_sessions
 from napari_ubam.analysis.speed import speeds_by_group
 from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
 from napari_ubam.errors import Problem
 from napari_ubam.files import write_text
+from napari_ubam.pipeline.comparing import session_scores
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run, result_fingerprint
 
@@ -57,7 +59,7 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
             figure=plot_groups(scores, groups, study.reference) if len(groups) else None,
             table=comparison_table(groups),
         ),
-        *_sessions(sessions),
+        *_sessions(study, frames, sessions),
         *_classified(study),
         Section(
             "Deviation over time",
@@ -99,17 +101,39 @@ def _caveats(
     )
 
 
-def _sessions(sessions: pd.DataFrame) -> list[Section]:
-    """Show how sessions differ within subjects; nothing where nobody has two."""
+def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> list[Section]:
+    """Show how subjects change between sessions; nothing where nobody has two."""
     if sessions.empty:
         return []
-    shown = ["group", "baseline", "session", "n_subjects", "difference", "difference_low", "difference_high", "p_value",
-             "p_adjusted", "smallest_p", "note"]  # fmt: skip
+    trends, changes, recovery = (read_result(study, n, "compare") for n in ("trends", "change_points", "recovery"))
+    scores = session_scores(frames, read_result(study, "recordings", "deviate"))
     text = (
         "Only subjects who have both sessions count. Limits are 95 % bootstrap limits over subjects; p is of signed "
         "ranks whose signs are flipped."
     )
-    return [Section("Sessions", paragraphs=[text], table=sessions[["measure", *shown]])]
+    shown = [column for column in sessions if column not in ("mean_session", "mean_baseline", "rank_biserial")]
+    found = [
+        Section(
+            "Sessions",
+            paragraphs=[text],
+            figure=plot_sessions(scores, study.reference),
+            caption="Thin lines are subjects, thick ones their groups' means.",
+            table=sessions[shown],
+        )
+    ]
+    further = {
+        "Trends over days": (
+            trends,
+            "Slope of the deviation a day, with 95 % limits; p is of the subjects' own slopes.",
+        ),
+        "Change points": (changes, "After which session a subject's deviation is on another level."),
+        "Recovery": (
+            recovery,
+            "The last session's behaviour against the subject's own first session (its baseline): how much is left of "
+            "what changed in the session that differs most, and how far it moves aside of that, in another way.",
+        ),
+    }
+    return found + [Section(h, paragraphs=[text], table=table) for h, (table, text) in further.items() if len(table)]
 
 
 def _classified(study: Study) -> list[Section]:
