@@ -10,12 +10,19 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+import pandas as pd
 from scipy.signal import lfilter
 from scipy.stats import chisquare
 
+from napari_ubam.analysis.classifier import MODELS, classify_subjects, describe_codes
 from napari_ubam.analysis.effect import auc, auc_interval, bootstrap_limits
+from napari_ubam.analysis.intervals import Marked, compare_intervals
 from napari_ubam.analysis.permutation import paired_p, permutation_p, several_groups_p
 from napari_ubam.analysis.recovery import Outcome, judge_recovery
+from napari_ubam.analysis.regression import predict_covariate
+from napari_ubam.models.behaviour import clips_around
+from napari_ubam.sample.cohort import FPS, Walker
+from napari_ubam.sample.gait import ANGLES
 from napari_ubam.sample.sessions import FATES, walk_on_days
 
 N_PERMUTATIONS = 999
@@ -132,6 +139,54 @@ def recovery(n_subjects: int, seed: int) -> None:
         print(f"| {fate} | {right} of {n_subjects} | 9 of 10 | {_met(right >= 0.9 * n_subjects)} |")
 
 
+def angles_of(group: int, number: int, severity: float, seed: int, n_frames: int = 300) -> np.ndarray:
+    """Give the true joint angles of a sample walker, (T, A) [degrees]."""
+    walker = Walker.draw((seed, group, number), severity, n_frames, 64)
+    return walker.healthy_angles + walker.deviation
+
+
+def walkers(seed: int) -> None:
+    """Print what is found in sample walkers by their true joint angles; learned codes can at best reach that."""
+    rng = np.random.default_rng(seed)
+    names = [f"{'hi'[g]}{i}" for g, n in enumerate((12, 8)) for i in range(n)]
+    clips = [
+        describe_codes(angles_of(name[0] == "i", int(name[1:]), rng.uniform(0.7, 1.3) * (name[0] == "i"), seed))
+        for name in names
+    ]
+    owners = np.repeat(names, [len(c) for c in clips])
+    groups = ["healthy" if name[0] == "h" else "impaired" for name in owners]
+    print(
+        "\n| 12 + 8 walkers, true joint angles | balanced accuracy | AUC | p | shuffled labels |\n|---|---|---|---|---|"
+    )
+    for model in MODELS:
+        found = classify_subjects(np.concatenate(clips), groups, list(owners), "healthy", model=model, seed=seed)
+        row = found.row("joints", model)
+        shuffled = f"{row['shuffled_accuracy']:.2f} ({row['shuffled_low']:.2f} to {row['shuffled_high']:.2f})"
+        print(f"| {model} | {found.balanced_accuracy:.2f} | {found.auc:.2f} | {found.p_value:.3f} | {shuffled} |")
+    severity = rng.uniform(0, 1.3, 40)
+    means = [describe_codes(angles_of(1, i, s, seed)).mean(0) for i, s in enumerate(severity)]
+    found = predict_covariate(np.array(means), list(map(str, range(40))), pd.Series(severity), seed=seed)
+    print(f"\nSeverity of 40 unseen walkers: rank correlation {found.rank_correlation:.2f}, p = {found.p_value:.2f}")
+
+
+def stimulation(seed: int) -> None:
+    """Print how well a right knee that is stiff while something is on is told from one that is not."""
+    marked = {}
+    for i in range(8):
+        angles = angles_of(0, i, 0.0, seed, 900)
+        impaired = Walker.draw((seed, 0, i), 1.5, 900, 64).deviation
+        on = np.arange(900) // 75 % 2 == 1
+        knee = [ANGLES.index("right_knee"), ANGLES.index("right_ankle")]
+        angles[:, knee] += on[:, None] * impaired[:, knee]
+        samples = clips_around(angles - angles.mean(0), np.arange(900.0), FPS, 0.6, 16)
+        marked[str(i)] = Marked("healthy", samples.reshape(900, -1), on)
+    _, summary = compare_intervals(marked, "on")
+    row = summary.iloc[0]
+    print(
+        f"On and off, 8 walkers: AUC within {row['auc_within']:.2f} (bar 0.9), unseen {row['auc_unseen']:.2f} (bar 0.8)"
+    )
+
+
 def _met(good: bool) -> str:
     return "yes" if good else "no"
 
@@ -146,6 +201,8 @@ def main() -> None:
     left_out_subjects(given.studies, given.seed)
     coverage(given.studies, given.seed)
     recovery(20, given.seed)
+    walkers(given.seed)
+    stimulation(given.seed)
 
 
 if __name__ == "__main__":

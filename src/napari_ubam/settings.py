@@ -286,4 +286,15 @@ class CompareSettings(Settings):
         "told where they separate the groups as well as posture does. Length, frame rate, speed, brightness, size, "
         "side and session always are.",
     )  # fmt: skip
+    covariates: str = Field(
+        "", title="Covariates",
+        description="Further columns of the table, with commas between them, that are predicted from the behaviour of "
+        "unseen subjects. Empty: all further columns.",
+    )  # fmt: skip
+    intervals: str = Field(
+        "", title="Intervals",
+        description="A CSV of recording, start, stop (frames of the file, the last left out) and label: where "
+        "something was on, such as stimulation. Off is what is labelled 'off', or without such a label all other "
+        "frames.",
+    )  # fmt: skip
     seed: Seed = 0

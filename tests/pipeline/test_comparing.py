@@ -14,7 +14,8 @@ from napari_ubam.study import Study, read_result
 FEW = CompareSettings(n_permutations=100, n_shuffles=3)
 TABLES = (
     "scores", "group_means", "groups", "groups_overall", "sessions", "trends", "change_points", "recovery", "nuisances",
-    "classification", "classified", "confusion", "clips", "columns",
+    "classification", "classified", "confusion", "clips", "covariates", "predicted", "intervals",
+    "intervals_overall", "columns",
 )  # fmt: skip
 
 
@@ -132,3 +133,28 @@ def test_sessions_without_days_have_no_trend(finished: Study):
     assert any("'before' is no number" in progress.message for progress in told)
     assert read_result(finished, "trends", "compare").empty
     assert len(read_result(finished, "sessions", "compare")) == 2
+
+
+def test_on_and_off_are_told_apart_within_recordings(finished: Study, tmp_path: Path):
+    table = tmp_path / "intervals.csv"
+    rows = [f"{r.name},0,20,light" for r in finished.recordings]
+    table.write_text("\n".join(["recording,start,stop,label", *rows]))
+    pipeline.compare(finished, FEW.model_copy(update={"baselines": False, "intervals": str(table)}))
+    found = read_result(finished, "intervals", "compare")
+    assert found[["label", "n_on", "n_off"]].drop_duplicates().to_numpy().tolist() == [["light", 20, 20]]
+    assert found[["auc_within", "auc_unseen"]].apply(lambda x: x.between(0, 1)).all(axis=None)
+    assert read_result(finished, "intervals_overall", "compare")["n_subjects"].tolist() == [5]
+    table.write_text("recording,start,stop,label\nh01,0,5,light\nh01,5,20,sound\nh01,20,40,off")
+    pipeline.compare(finished, FEW.model_copy(update={"baselines": False, "intervals": str(table)}))
+    found = read_result(finished, "intervals", "compare").set_index("label")
+    assert found.loc["light", "note"] == "fewer than 10 frames on or off"
+    assert found.loc["sound", ["n_on", "n_off"]].tolist() == [15, 20]
+
+
+def test_covariates_are_predicted_and_unknown_ones_are_an_error(finished: Study):
+    settings = FEW.model_copy(update={"baselines": False})
+    pipeline.compare(finished, settings)
+    row = read_result(finished, "covariates", "compare").iloc[0]
+    assert (row["covariate"], row["note"]) == ("severity", "it is known of fewer than 6 subjects")
+    with pytest.raises(StudyError, match=r"covariate 'age'. .*columns are: severity"):
+        pipeline.compare(finished, settings.model_copy(update={"covariates": "age"}))

@@ -15,6 +15,7 @@ from napari_ubam.analysis.paired import compare_sessions
 from napari_ubam.errors import Problem, StudyError
 from napari_ubam.pipeline.classifying import Clips, classify, read_clips
 from napari_ubam.pipeline.dictionary import columns_of
+from napari_ubam.pipeline.relating import related
 from napari_ubam.pipeline.timing import over_time
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import CompareSettings
@@ -31,8 +32,9 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     Writes to ``results/``: ``scores.csv`` (one row a subject), ``group_means.csv``, ``groups.csv`` (two groups each),
     ``groups_overall.csv`` (all of three or more), ``sessions.csv`` (within subjects), ``trends.csv``,
     ``change_points.csv`` and ``recovery.csv`` (where sessions are days), ``nuisances.csv``, ``classification.csv``,
-    ``classified.csv``, ``confusion.csv``, ``clips.csv``, and ``columns.csv``, which says what the columns of all tables
-    mean. The same data, settings and versions give the same bytes.
+    ``classified.csv``, ``confusion.csv``, ``clips.csv``, ``covariates.csv``, ``predicted.csv``, ``intervals.csv``,
+    ``intervals_overall.csv``, and ``columns.csv``, which says what the columns of all tables mean. The same data,
+    settings and versions give the same bytes.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     Raises
     ------
     StudyError
-        If the study was not measured yet, or a nuisance is no column of its table.
+        If the study was not measured yet, a nuisance or covariate is no column of its table, or the intervals cannot be
+        read.
     """
     settings = settings or CompareSettings()
     report(Progress("comparing groups", 0, 1))
@@ -78,6 +81,7 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     classified, problems = classify(study, clips, settings, report)
     tables |= classified
     tables |= over_time(by_session, clips, report, n_permutations=n, seed=seed)
+    tables |= related(study, measured, clips, settings, report)
     for name, table in tables.items():
         write_result(study, name, table)
     write_result(study, "columns", columns_of({name: list(table.columns) for name, table in tables.items()}))

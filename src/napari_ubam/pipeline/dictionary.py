@@ -20,6 +20,11 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     ),
     "auc_high": ("0 to 1", "upper 95 % confidence limit of auc"),
     "auc_low": ("0 to 1", "lower 95 % confidence limit of auc"),
+    "auc_unseen": ("0 to 1", "auc of on against off frames, by what was fitted to other subjects"),
+    "auc_within": (
+        "0 to 1",
+        "auc of on against off frames, by what was fitted to other stretches of time of the same subject",
+    ),
     "balanced_accuracy": ("0 to 1", "accuracy, averaged over groups"),
     "baseline": ("", "the session that is compared with"),
     "chance": ("0 to 1", "the balanced accuracy of guessing"),
@@ -27,6 +32,7 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "cliffs_delta": ("-1 to 1", "2 auc - 1"),
     "cliffs_delta_high": ("-1 to 1", "upper 95 % confidence limit of cliffs_delta"),
     "cliffs_delta_low": ("-1 to 1", "lower 95 % confidence limit of cliffs_delta"),
+    "covariate": ("", "a further column of the table of recordings"),
     "detectable_auc": ("0 to 1", "smallest auc that so many subjects would show in 80 % of studies; empty: none"),
     "deviation": ("usual difference of reference subjects", "mean distance from the reference posture"),
     "difference": (
@@ -46,6 +52,7 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "impaired_session": ("days", "the session that differs most from the baseline"),
     "important": ("%", "share of the frames beyond what other reference subjects exceed in few of theirs"),
     "kruskal_h": ("", "Kruskal and Wallis' H"),
+    "label": ("", "what was on"),
     "last_before": ("days", "last session before the change point"),
     "last_session": ("days", "the last session"),
     "left": ("impairments", "how much of the impairment is left in the last session: 0 none, 1 all"),
@@ -63,6 +70,8 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "n": ("subjects", "how many"),
     "n_group": ("subjects", "how many in the group"),
     "n_groups": ("groups", "how many"),
+    "n_off": ("frames", "how many while it was off"),
+    "n_on": ("frames", "how many while it was on"),
     "n_reference": ("subjects", "how many in the reference"),
     "n_sessions": ("sessions", "how many"),
     "n_subjects": ("subjects", "how many"),
@@ -75,9 +84,11 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "p_adjusted": ("0 to 1", "p_value corrected for the number of rows (Benjamini and Hochberg)"),
     "p_value": ("0 to 1", "share of all labelings of the subjects that differ at least as much"),
     "posture_separation": ("0.5 to 1", "the measure's own auc, in the better direction"),
-    "predicted": ("", "the group that a classifier says that never saw the subject"),
+    "predicted": ("", "the group, or the value, that is predicted by what never saw the subject"),
+    "r2": ("up to 1", "share of the variance that is predicted; below 0: the mean would do better"),
     "rank": ("", "place among reference subjects, counted from the one that deviates most"),
     "rank_biserial": ("-1 to 1", "sum of the signed ranks of the subjects' changes over the sum of the ranks"),
+    "rank_correlation": ("-1 to 1", "Spearman's, between true and predicted values of unseen subjects"),
     "recording": ("", "name of the recording"),
     "reference": ("", "the group that is compared with"),
     "score": ("of the classifier", "higher the less a subject or clip is like the reference group"),
@@ -93,6 +104,7 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "smallest_p": ("0 to 1", "smallest p_value that so many subjects can reach"),
     "subject": ("", "name of the subject"),
     "subjects": ("subjects", "how many"),
+    "value": ("that of the covariate", "the true value"),
 }
 
 

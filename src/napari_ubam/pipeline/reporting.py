@@ -61,6 +61,7 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
         ),
         *_sessions(study, frames, sessions),
         *_classified(study),
+        *_related(study),
         Section(
             "Deviation over time",
             paragraphs=["The six recordings that deviate most. Unreliable parts are grey."],
@@ -156,6 +157,25 @@ def _classified(study: Study) -> list[Section]:
     if len(clips):
         caption = "Clips that are least (highest) and most (lowest) like the reference group, one a subject at most."
         sections.append(Section("Typical clips", table=clips, caption=caption))
+    return sections
+
+
+def _related(study: Study) -> list[Section]:
+    """Show what behaviour is related to: covariates, and intervals in which something was on."""
+    covariates, overall, own = (
+        read_result(study, name, "compare") for name in ("covariates", "intervals_overall", "intervals")
+    )
+    sections = []
+    if len(covariates):
+        text = "Predicted from the behaviour of subjects that were never seen; p is one-sided, of shuffled values."
+        sections.append(Section("Related covariates", paragraphs=[text], table=covariates))
+    if len(own):
+        text = (
+            "How well on is told from off: within subjects by other stretches of their time, and in unseen subjects by "
+            "all others. p is over subjects."
+        )
+        sections.append(Section("On and off", paragraphs=[text], table=overall))
+        sections.append(Section("On and off by subject", table=own))
     return sections
 
 
