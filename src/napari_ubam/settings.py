@@ -276,7 +276,7 @@ class CompareSettings(Settings):
         "movement, an untrained network), to see what the trained one is worth. Reads the crops.",
     )  # fmt: skip
     error_rate: float = Field(
-        0.05, gt=0, lt=1, title="Error rate",
+        0.05, ge=0.001, le=0.5, title="Error rate",
         description="Share of the reference subjects' own frames that may count as deviating importantly, and as "
         "abnormal.",
     )  # fmt: skip
