@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFormLayout, QLabel
+from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ubam.analysis.words import findings
 from napari_ubam.errors import Problem
@@ -46,16 +46,14 @@ class CompareWidget(DockWidget):
         self.hint.setWordWrap(True)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)  # names of groups and subjects are no markup
         self.compared: Compared | None = None
-        choices = QFormLayout()
-        choices.addRow("Measure", self.measure)
+        self.views = QTabWidget()
+        self.views.addTab(_page(self.measure, self.plot), "Figure")
+        self.views.addTab(_page(self.which, self.table), "Tables")
         self.column.addWidget(self.form)
         self.column.addLayout(row(self.run_button, self.report_button))
         self.column.addWidget(self.progress)
         self.column.addWidget(self.hint)
-        self.column.addLayout(choices)
-        self.column.addWidget(self.plot, 1)
-        self.column.addWidget(self.which)
-        self.column.addWidget(self.table, 1)
+        self.column.addWidget(self.views, 1)
 
         self.measure.currentTextChanged.connect(self._on_shown_changed)
         self.which.currentTextChanged.connect(self._on_shown_changed)
@@ -129,9 +127,7 @@ class CompareWidget(DockWidget):
         if self.compared is None:
             self.plot.show_scores(None, self.measure.currentText(), "", colours)
             return
-        self.plot.show_scores(
-            self.compared.scores, self.measure.currentText(), self.compared.reference, colours
-        )  # fmt: skip
+        self.plot.show_scores(self.compared.scores, self.measure.currentText(), self.compared.reference, colours)
         self.table.show_table(self.compared.tables[self.which.currentText()])
 
     def _on_row_clicked(self, number: int) -> None:
@@ -156,3 +152,13 @@ class CompareWidget(DockWidget):
 def open_page(path: Path) -> None:
     """Open a page in the user's browser."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+
+def _page(choice: QWidget, shown: QWidget) -> QWidget:
+    """Put what is shown below what is chosen."""
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 4, 0, 0)
+    layout.addWidget(choice)
+    layout.addWidget(shown, 1)
+    return page

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 LABELS = {
-    "deviation": "deviation from the reference posture",
+    "deviation": "deviation",
     "important": "important frames [%]",
     "abnormal": "abnormal clips [%]",
 }
