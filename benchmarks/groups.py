@@ -187,6 +187,19 @@ def stimulation(seed: int) -> None:
     )
 
 
+def moved_intervals(n_studies: int, seed: int) -> None:
+    """Print how often on and off are told apart where codes have nothing to do with them."""
+    rng, rejected = np.random.default_rng(seed), 0
+    for study in range(n_studies):
+        marked = {
+            str(i): Marked("healthy", codes - codes.mean(0), (np.arange(200) + rng.integers(80)) // 40 % 2 == 1)
+            for i, codes in enumerate(simulate((200,) * 8, rng))
+        }
+        _, summary = compare_intervals(marked, "on", n_permutations=19, seed=study)
+        rejected += summary.loc[0, "p_value"] <= 0.05 + 1e-12
+    print(f"\nOn and off, 8 subjects, no difference: {100 * rejected / n_studies:.1f} % of {n_studies} rejected")
+
+
 def _met(good: bool) -> str:
     return "yes" if good else "no"
 
@@ -200,6 +213,7 @@ def main() -> None:
     false_alarms(given.studies, given.seed)
     left_out_subjects(given.studies, given.seed)
     coverage(given.studies, given.seed)
+    moved_intervals(given.studies // 5, given.seed)  # each is fitted many times
     recovery(20, given.seed)
     walkers(given.seed)
     stimulation(given.seed)

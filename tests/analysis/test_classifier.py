@@ -97,6 +97,7 @@ def test_small_groups_are_left_out_with_a_note():
     assert "rare" in result.note
     assert len(result.subjects) == 8
     assert math.isnan(result.clips[-1])
+    assert math.isnan(result.p_value)  # nothing was shuffled
     alone = classify_subjects(np.eye(2), ["a", "b"], ["s", "t"], "a")
     assert math.isnan(alone.auc)
     assert math.isnan(alone.row("behaviour", "LDA")["shuffled_accuracy"])

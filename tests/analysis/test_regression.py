@@ -53,5 +53,6 @@ def test_missing_and_infinite_values_are_left_out_and_constant_codes_tell_nothin
     found = predict_covariate(features, subjects, values, n_permutations=0)
     assert found.note == "2 subjects without a value left out"
     assert len(found.subjects) == 38
+    assert math.isnan(found.p_value)  # nothing was shuffled
     constant = predict_covariate(np.ones_like(features), subjects, values, n_permutations=9)
     assert constant.p_value > 0.3

@@ -139,7 +139,7 @@ def classify_subjects(
     model : str
         One of `MODELS`.
     n_permutations : int
-        How often labels are shuffled over subjects, and everything is done again.
+        How often labels are shuffled over subjects, and everything is done again; 0: no p-value.
     seed : int
         Makes folds and shuffles repeatable.
     tell : callable, optional
@@ -187,8 +187,8 @@ def classify_subjects(
         auc=observed,
         auc_low=low,
         auc_high=high,
-        p_value=(1 + (aucs >= observed - 1e-12).sum()) / (n_permutations + 1),
-        smallest_p=1 / (n_permutations + 1),
+        p_value=(1 + (aucs >= observed - 1e-12).sum()) / (n_permutations + 1) if n_permutations else math.nan,
+        smallest_p=1 / (n_permutations + 1) if n_permutations else math.nan,
         shuffled=accuracies,
         subjects=pd.DataFrame(table),
         clips=clips,

@@ -63,7 +63,7 @@ def predict_covariate(
     values : Series (n,)
         The covariate in the same order, as numbers or texts of numbers; empty or NaN where unknown.
     n_permutations : int
-        How often values are shuffled over subjects, and everything is done again.
+        How often values are shuffled over subjects, and everything is done again; 0: no p-value.
     seed : int
         Makes folds and shuffles repeatable.
 
@@ -93,8 +93,10 @@ def predict_covariate(
     return Regression(
         rank_correlation=observed,
         r2=float(1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum()),
-        p_value=(1 + int((np.array(shuffled) >= observed - 1e-12).sum())) / (n_permutations + 1),
-        smallest_p=1 / (n_permutations + 1),
+        p_value=(1 + int((np.array(shuffled) >= observed - 1e-12).sum())) / (n_permutations + 1)
+        if n_permutations
+        else math.nan,
+        smallest_p=1 / (n_permutations + 1) if n_permutations else math.nan,
         subjects=pd.DataFrame({"subject": names, "value": y, "predicted": predicted}),
         note="" if known.all() else f"{(~known).sum()} subjects without a value left out",
     )

@@ -85,7 +85,7 @@ def _intervals(study: Study, recordings: Sequence[Recording], settings: CompareS
         for label in dict.fromkeys(i.label for i in intervals if i.label != OFF):
             table, summary = compare_intervals(
                 _marked(study, recordings, intervals, label), label,
-                n_permutations=settings.n_permutations, seed=settings.seed,
+                n_permutations=settings.n_shuffles, seed=settings.seed,
             )  # fmt: skip
             tables, summaries = [*tables, table], [*summaries, summary]
     overall = pd.concat(summaries[1:] or summaries, ignore_index=True)

@@ -172,7 +172,7 @@ def _related(study: Study) -> list[Section]:
     if len(own):
         text = (
             "How well on is told from off: within subjects by other stretches of their time, and in unseen subjects by "
-            "all others. p is over subjects."
+            "all others. p: of intervals that are moved round the recordings by lot."
         )
         sections.append(Section("On and off", paragraphs=[text], table=overall))
         sections.append(Section("On and off by subject", table=own))
