@@ -144,7 +144,8 @@ def test_subjects_table(cohort: Study):
 
 def test_other_results(cohort: Study):
     groups = pd.read_csv(cohort.results_folder / "groups.csv")
-    assert groups[["group", "reference", "n_group", "n_reference"]].to_numpy().tolist() == [
+    assert groups["measure"].tolist() == ["deviation", "important", "abnormal"]
+    assert groups[["group", "reference", "n_group", "n_reference"]].drop_duplicates().to_numpy().tolist() == [
         ["impaired", "healthy", 2, 3]
     ]
     assert groups["auc"].between(0, 1).all()

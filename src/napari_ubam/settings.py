@@ -265,4 +265,36 @@ class CompareSettings(Settings):
         10_000, ge=100, le=10_000_000, title="Permutations",
         description="How often group labels are shuffled over subjects. All are enumerated where they are fewer.",
     )  # fmt: skip
+    n_shuffles: int = Field(
+        99, ge=0, le=10_000, title="Shuffles",
+        description="How often classifiers are fitted anew with shuffled labels: the smallest possible p is 1 over one "
+        "more. 0: no p-values of classifiers.",
+    )  # fmt: skip
+    baselines: bool = Field(
+        True, title="Baselines",
+        description="Also classify by what needs no trained network (principal components of the pixels, energy of "
+        "movement, an untrained network), to see what the trained one is worth. Reads the crops.",
+    )  # fmt: skip
+    error_rate: float = Field(
+        0.05, ge=0.001, le=0.5, title="Error rate",
+        description="Share of the reference subjects' own frames that may count as deviating importantly, and as "
+        "abnormal.",
+    )  # fmt: skip
+    nuisances: str = Field(
+        "camera", title="Nuisances",
+        description="Further columns of the table, with commas between them, that say how recordings were made: it is "
+        "told where they separate the groups as well as posture does. Length, frame rate, speed, brightness, size, "
+        "side and session always are.",
+    )  # fmt: skip
+    covariates: str = Field(
+        "", title="Covariates",
+        description="Further columns of the table, with commas between them, that are predicted from the behaviour of "
+        "unseen subjects. Empty: all further columns.",
+    )  # fmt: skip
+    intervals: str = Field(
+        "", title="Intervals",
+        description="A CSV of recording, start, stop (frames of the file, the last left out) and label: where "
+        "something was on, such as stimulation. Off is what is labelled 'off', or without such a label all other "
+        "frames.",
+    )  # fmt: skip
     seed: Seed = 0

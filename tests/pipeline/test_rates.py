@@ -72,7 +72,18 @@ def test_without_a_rate_30_frames_a_second_are_assumed_and_that_is_told(rates: S
 
 def test_the_table_of_recordings_says_how_fast_subjects_move_whatever_the_rate(rates: Study):
     table = pd.read_csv(rates.results_folder / "recordings.csv").set_index("recording")
-    assert list(table) == ["subject", "group", "session", "frames", "seconds", "fps", "fps_known", "speed"]
+    assert list(table) == [
+        "subject",
+        "group",
+        "session",
+        "frames",
+        "seconds",
+        "fps",
+        "fps_known",
+        "speed",
+        "brightness",
+        "size",
+    ]
     assert list(table.index) == [r.name for r in rates.recordings]
     assert table.loc["double", "frames"] == 80
     assert table["seconds"].to_numpy() == pytest.approx(40 / 30, abs=0.05)

@@ -136,3 +136,16 @@ def test_damaged_run_is_begun_again(make_study: MakeStudy, content: str):
     (study.results_folder / "run.json").write_text(content)
     record_run(study, "compare", {"seed": 1})
     assert read_run(study)["compare"] == {"seed": 1}
+
+
+def test_no_text_of_a_table_is_a_formula(make_study: MakeStudy):
+    """Spreadsheets would run it; what was written comes back as it was, commas, quotes and all."""
+    study = make_study()
+    names = ["=1+1", "+2", "-3", "@x", "'=1", "\t=1", 'a, "b"', "<script>", "plain", "it's"]
+    table = pd.DataFrame({"subject": names, "deviation": np.linspace(-1, 1, 10), "=sum": "x"})
+    path = write_result(study, "subjects", table)
+    rows = path.read_text().splitlines()
+    assert rows[0] == "subject,deviation,'=sum"
+    assert [row[:2] for row in rows[1:6]] == ["'=", "'+", "'-", "'@", "''"]
+    assert rows[1].split(",")[1] == "-1"  # numbers stay numbers
+    pd.testing.assert_frame_equal(read_result(study, "subjects", "deviate"), table, check_dtype=False, rtol=1e-5)

@@ -193,7 +193,8 @@ def plot_groups(
     figure = new_figure(max(4.5, 1.6 + 1.7 * len(colours)), 4.2, theme)
     axes = figure.add_subplot()
     names = []
-    found = comparison[comparison["measure"] == measure].set_index("group")
+    with_reference = (comparison["measure"] == measure) & (comparison["reference"] == reference)
+    found = comparison[with_reference].set_index("group")
     for i, (group, colour) in enumerate(colours.items()):
         values = np.sort(scores.loc[scores["group"] == group, measure].dropna().to_numpy(float))
         if len(values) > 1:

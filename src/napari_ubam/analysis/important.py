@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+
+from napari_ubam.analysis.effect import bootstrap_limits
 
 
 def important_frames(frames: pd.DataFrame, reference: str, error_rate: float = 0.05) -> pd.DataFrame:
@@ -65,7 +66,7 @@ def group_means(
     n_resamples : int
         How often subjects are drawn anew, with replacement.
     confidence : float
-        0 to 1; the interval is the percentiles' one.
+        0 to 1, of the limits (`napari_ubam.analysis.effect.bootstrap_limits`).
     seed : int
         Makes it repeatable.
 
@@ -79,13 +80,7 @@ def group_means(
     for group, own in subjects.groupby("group", sort=False):
         for measure in measures:
             values = own[measure].dropna().to_numpy(float)
-            low = high = math.nan
-            if len(values) > 1:
-                found = stats.bootstrap(
-                    (values,), np.mean, n_resamples=n_resamples, confidence_level=confidence, method="percentile",
-                    rng=np.random.default_rng(seed),
-                )  # fmt: skip
-                low, high = found.confidence_interval
+            low, high = bootstrap_limits([values], n_resamples=n_resamples, confidence=confidence, seed=seed)
             mean = values.mean() if len(values) else math.nan
             rows.append((group, measure, len(values), mean, low, high))
     return pd.DataFrame(rows, columns=["group", "measure", "n", "mean", "low", "high"])

@@ -201,13 +201,14 @@ def transfer(
 @app.command()
 @with_settings(CompareSettings)
 def compare(study: StudyFolder, settings: CompareSettings) -> None:
-    """Compare the groups' subjects: results/groups.csv."""
+    """Compare groups and sessions, and classify unseen subjects: results/groups.csv and others, see columns.csv."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
 
+    opened = Study.open(study)
     with progress_bar() as report:
-        path = pipeline.compare(Study.open(study), settings, report=report)
-    say(f"Written: {path}")
+        tell_problems(pipeline.compare(opened, settings, report=report))
+    say(f"Written: {opened.results_folder / 'groups.csv'}")
 
 
 @app.command()

@@ -5,11 +5,12 @@ the recordings that it had to leave out.
 """
 
 from napari_ubam.pipeline.checking import check_magnification
+from napari_ubam.pipeline.comparing import compare
 from napari_ubam.pipeline.drawing import Magnifier
 from napari_ubam.pipeline.embedding import embed
 from napari_ubam.pipeline.learning import init, train
 from napari_ubam.pipeline.magnifying import magnify, save_magnified
-from napari_ubam.pipeline.measuring import compare, deviate
+from napari_ubam.pipeline.measuring import deviate
 from napari_ubam.pipeline.posing import keypoints
 from napari_ubam.pipeline.reporting import make_report
 from napari_ubam.pipeline.transferring import save_transfer, transfer

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.deviation import measure_deviation, subject_table
-from napari_ubam.analysis.groups import compare_groups
 from napari_ubam.analysis.matching import Movement
 from napari_ubam.analysis.speed import movement_speed
 from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.store import load_config
-from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded
+from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded, spread_rows
 from napari_ubam.progress import Progress, Report, silent
-from napari_ubam.settings import CompareSettings, DeviateSettings
-from napari_ubam.study import Reference, Study, fingerprint, read_result, record_run, write_reference, write_result
+from napari_ubam.settings import DeviateSettings
+from napari_ubam.study import Crops, Reference, Study, fingerprint, record_run, write_reference, write_result
+
+N_BRIGHTNESS = 16  # frames that a recording's brightness is the mean of
 
 
 def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Report = silent) -> list[Problem]:
     """Measure every frame and every subject against the reference group.
 
-    Writes ``results/deviation.csv``, ``results/subjects.csv``, ``results/recordings.csv`` (frame rate and speed of
-    movement), and the reference postures that `magnify` draws.
+    Writes ``results/deviation.csv``, ``results/subjects.csv``, ``results/recordings.csv`` (frame rate, speed of
+    movement, brightness and size), and the reference postures that `magnify` draws.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
         about_recordings.append(
             {"recording": recording.name, "subject": recording.subject, "group": recording.group,
              "session": recording.session, "frames": len(embedding.frame), "seconds": len(embedding.frame) / fps,
-             "fps": fps, "fps_known": crops.fps > 0, "speed": movement_speed(embedding.posture, fps, known)}
+             "fps": fps, "fps_known": crops.fps > 0, "speed": movement_speed(embedding.posture, fps, known),
+             "brightness": _brightness(crops), "size": float(crops.squares[:, 2].mean())}
         )  # fmt: skip
         frames[recording.name] = embedding.frame
     if not movements:
@@ -96,36 +97,9 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     return problems
 
 
-def compare(study: Study, settings: CompareSettings | None = None, *, report: Report = silent) -> Path:
-    """Compare the groups' subjects, and write ``results/groups.csv``.
-
-    Parameters
-    ----------
-    study : Study
-        A measured study.
-    settings : CompareSettings, optional
-        How.
-    report : callable, optional
-        Told of the progress.
-
-    Returns
-    -------
-    Path
-        The table.
-
-    Raises
-    ------
-    StudyError
-        If the study was not measured yet.
-    """
-    settings = settings or CompareSettings()
-    report(Progress("comparing groups", 0, 1))
-    subjects = read_result(study, "subjects", "deviate")
-    table = compare_groups(subjects, study.reference, n_permutations=settings.n_permutations, seed=settings.seed)
-    path = write_result(study, "groups", table)
-    record_run(study, "compare", settings.model_dump())
-    report(Progress("comparing groups", 1, 1))
-    return path
+def _brightness(crops: Crops) -> float:
+    """Give the mean of the pixels of some frames, 0 to 255."""
+    return float(crops.frames[spread_rows(len(crops.frames), N_BRIGHTNESS)].mean())
 
 
 def _check_reference(study: Study, movements: dict[str, Movement]) -> None:

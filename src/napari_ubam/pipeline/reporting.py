@@ -15,20 +15,15 @@ from napari_ubam.analysis.figures import (
     plot_subjects,
     plot_training,
 )
-from napari_ubam.analysis.groups import describe_covariates
+from napari_ubam.analysis.nuisances import describe_covariates
 from napari_ubam.analysis.projection import project
-from napari_ubam.analysis.report import (
-    Section,
-    caveats,
-    comparison_table,
-    findings,
-    how_to_read,
-    provenance_table,
-    render_report,
-)
+from napari_ubam.analysis.report import Section, provenance_table, render_report
+from napari_ubam.analysis.session_figures import plot_sessions
 from napari_ubam.analysis.speed import speeds_by_group
+from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
 from napari_ubam.errors import Problem
 from napari_ubam.files import write_text
+from napari_ubam.pipeline.comparing import session_scores
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run, result_fingerprint
 
@@ -43,7 +38,9 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
     """
     report(Progress("writing the report", 0, 1))
     subjects, frames = read_result(study, "subjects", "deviate"), read_result(study, "deviation", "deviate")
-    groups = read_result(study, "groups", "compare")
+    groups, scores, overall, sessions, nuisances = (
+        read_result(study, name, "compare") for name in ("groups", "scores", "groups_overall", "sessions", "nuisances")
+    )
     known = [r for r in study.recordings if r.name in set(frames["recording"])]
     left_out = [str(Problem(r.name, "it could not be read")) for r in study.recordings if r not in known]
     codes = [read_embedding(study, r.name).posture for r in known]
@@ -52,15 +49,19 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
     fps = {r.name: float(read_provenance(study, r.name).get("fps", 0)) for r in known}
     most = frames.groupby("recording")["deviation"].mean().sort_values(ascending=False).index[:6]
     normal = frames.loc[frames["group"] == study.reference, "deviation"].quantile(0.95)
-    covariates = _covariates(study)
     sections = [
-        Section("What was found", items=findings(subjects, groups, study.reference)),
+        Section(
+            "What was found", items=findings(subjects, groups, study.reference, overall=overall, sessions=sessions)
+        ),
         Section("Subjects", figure=plot_subjects(subjects, study.reference), table=subjects),
         Section(
             "Groups",
-            figure=plot_groups(subjects, groups, study.reference) if len(groups) else None,
+            figure=plot_groups(scores, groups, study.reference) if len(groups) else None,
             table=comparison_table(groups),
         ),
+        *_sessions(study, frames, sessions),
+        *_classified(study),
+        *_related(study),
         Section(
             "Deviation over time",
             paragraphs=["The six recordings that deviate most. Unreliable parts are grey."],
@@ -82,7 +83,7 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
         ),
         *_checked(study),
         Section("How to read it", paragraphs=how_to_read(study.reference)),
-        Section("Caveats", items=caveats(subjects, groups, frames=frames, covariates=covariates, problems=left_out)),
+        Section("Caveats", items=_caveats(study, subjects, groups, frames, nuisances, left_out)),
         Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
         Section("How it was made", table=provenance_table({"study": study.settings.model_dump()} | read_run(study))),
     ]
@@ -90,6 +91,92 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
     write_text(path, render_report(f"Deviation from {study.reference}", sections))
     report(Progress("writing the report", 1, 1))
     return path
+
+
+def _caveats(
+    study: Study, subjects: pd.DataFrame, groups: pd.DataFrame, frames: pd.DataFrame, nuisances: pd.DataFrame,
+    left_out: list[str],
+) -> list[str]:  # fmt: skip
+    return caveats(
+        subjects, groups, frames=frames, covariates=_covariates(study), nuisances=nuisances, problems=left_out
+    )
+
+
+def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> list[Section]:
+    """Show how subjects change between sessions; nothing where nobody has two."""
+    if sessions.empty:
+        return []
+    trends, changes, recovery = (read_result(study, n, "compare") for n in ("trends", "change_points", "recovery"))
+    scores = session_scores(frames, read_result(study, "recordings", "deviate"))
+    text = (
+        "Only subjects who have both sessions count. Limits are 95 % bootstrap limits over subjects; p is of signed "
+        "ranks whose signs are flipped."
+    )
+    shown = [column for column in sessions if column not in ("mean_session", "mean_baseline", "rank_biserial")]
+    found = [
+        Section(
+            "Sessions",
+            paragraphs=[text],
+            figure=plot_sessions(scores, study.reference),
+            caption="Thin lines are subjects, thick ones their groups' means.",
+            table=sessions[shown],
+        )
+    ]
+    further = {
+        "Trends over days": (
+            trends,
+            "Slope of the deviation a day, with 95 % limits; p is of the subjects' own slopes.",
+        ),
+        "Change points": (changes, "After which session a subject's deviation is on another level."),
+        "Recovery": (
+            recovery,
+            "The last session's behaviour against the subject's own first session (its baseline): how much is left of "
+            "what changed in the session that differs most, and how far it moves aside of that, in another way.",
+        ),
+    }
+    return found + [Section(h, paragraphs=[text], table=table) for h, (table, text) in further.items() if len(table)]
+
+
+def _classified(study: Study) -> list[Section]:
+    """Show how well unseen subjects are classified."""
+    table, confusion, clips = (read_result(study, name, "compare") for name in ("classification", "confusion", "clips"))
+    shown = ["features", "model", "n_subjects", "accuracy", "balanced_accuracy", "auc", "auc_low", "auc_high",
+             "p_value", "smallest_p", "shuffled_accuracy", "note"]  # fmt: skip
+    text = (
+        "Linear classifiers, each tried on subjects that it never saw, their strength chosen within those that it saw. "
+        "Baselines need no trained network: posture is worth what it adds to them. Shuffled: mean balanced accuracy "
+        "with labels drawn by lot, which should be near chance."
+    )
+    sections = [Section("Classification of unseen subjects", paragraphs=[text], table=table[shown])]
+    first = table.iloc[0]
+    own = confusion[(confusion["features"] == first["features"]) & (confusion["model"] == first["model"])]
+    if len(own):
+        counts = own.pivot(index="group", columns="predicted", values="subjects").reset_index()
+        counts.columns = ["group", *(f"predicted {group}" for group in counts.columns[1:])]
+        sections.append(Section("Who is taken for whom", table=counts, caption=f"Subjects, by {first['model']}."))
+    if len(clips):
+        caption = "Clips that are least (highest) and most (lowest) like the reference group, one a subject at most."
+        sections.append(Section("Typical clips", table=clips, caption=caption))
+    return sections
+
+
+def _related(study: Study) -> list[Section]:
+    """Show what behaviour is related to: covariates, and intervals in which something was on."""
+    covariates, overall, own = (
+        read_result(study, name, "compare") for name in ("covariates", "intervals_overall", "intervals")
+    )
+    sections = []
+    if len(covariates):
+        text = "Predicted from the behaviour of subjects that were never seen; p is one-sided, of shuffled values."
+        sections.append(Section("Related covariates", paragraphs=[text], table=covariates))
+    if len(own):
+        text = (
+            "How well on is told from off: within subjects by other stretches of their time, and in unseen subjects by "
+            "all others. p: of intervals that are moved round the recordings by lot."
+        )
+        sections.append(Section("On and off", paragraphs=[text], table=overall))
+        sections.append(Section("On and off by subject", table=own))
+    return sections
 
 
 def _checked(study: Study) -> list[Section]:

@@ -3,5 +3,6 @@
 from napari_ubam.sample.body import JOINTS
 from napari_ubam.sample.cohort import FPS, SampleRecording, make_cohort, write_cohort
 from napari_ubam.sample.gait import ANGLES
+from napari_ubam.sample.sessions import FATES, make_sessions
 
-__all__ = ["ANGLES", "FPS", "JOINTS", "SampleRecording", "make_cohort", "write_cohort"]
+__all__ = ["ANGLES", "FATES", "FPS", "JOINTS", "SampleRecording", "make_cohort", "make_sessions", "write_cohort"]

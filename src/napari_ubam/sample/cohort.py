@@ -117,7 +117,7 @@ class SampleRecording:
     Attributes
     ----------
     name, subject, group : str
-        Names; the group is ``healthy`` or ``impaired``.
+        Names; the group is ``healthy`` or ``impaired``, or ``recovering`` in sessions.
     frames : uint8 array (T, Y, X, 3)
         RGB.
     joints : array (T, J, 2)
@@ -283,14 +283,20 @@ def _record(seed: tuple[int, int, int], severity: float, n_frames: int, size: in
     own = severity * np.random.default_rng((*seed, 7)).uniform(0.7, 1.3) if group else 0.0
     walker = Walker.draw(seed, own, n_frames, size)
     subject = f"{'hi'[group]}{i + 1:02d}"
+    return record(subject, subject, ("healthy", "impaired")[group], walker, own)
+
+
+def record(name: str, subject: str, group: str, walker: Walker, severity: float) -> SampleRecording:
+    """Film a walker."""
+    frames = walker.film(1.0)
     return SampleRecording(
-        name=subject,
+        name=name,
         subject=subject,
-        group=("healthy", "impaired")[group],
-        frames=walker.film(1.0),
-        joints=walker.pose(1.0).joint_array() * size,
+        group=group,
+        frames=frames,
+        joints=walker.pose(1.0).joint_array() * frames.shape[1],
         phase=walker.phase,
-        severity=own,
+        severity=severity,
         deviation=walker.deviation,
         walker=walker,
     )

@@ -10,6 +10,7 @@ from napari_ubam.study.embeddings import (
     read_provenance,
     write_embedding,
 )
+from napari_ubam.study.intervals import Interval, read_intervals
 from napari_ubam.study.layers import save_layer
 from napari_ubam.study.npy import forget
 from napari_ubam.study.recording import Recording
@@ -33,6 +34,7 @@ __all__ = [
     "MUCH",
     "Crops",
     "Embedding",
+    "Interval",
     "Recording",
     "Reference",
     "Study",
@@ -48,6 +50,7 @@ __all__ = [
     "load_crops",
     "median_colour",
     "read_embedding",
+    "read_intervals",
     "read_provenance",
     "read_reference",
     "read_result",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +24,8 @@ from napari_ubam.study.arrays import open_arrays, write_arrays
 if TYPE_CHECKING:
     from napari_ubam.study.study import Study
 
-_PACKAGES = ("av", "lightning", "numpy", "scikit-learn", "torch")
+_PACKAGES = ("av", "lightning", "numpy", "pandas", "scikit-learn", "scipy", "statsmodels", "torch")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a text begins that a spreadsheet takes for a formula
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +88,14 @@ def read_reference(study: Study, name: str) -> Reference:
 
 
 def write_result(study: Study, name: str, table: pd.DataFrame) -> Path:
-    """Write a table to ``results/NAME.csv``."""
+    """Write a table to ``results/NAME.csv``.
+
+    A spreadsheet would take text such as ``=1+1`` for a formula: a quote is put before it, which `read_result` takes
+    off again.
+    """
     path = study.results_folder / f"{name}.csv"
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        _each_text(table, _as_text).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     return path
 
 
@@ -101,9 +108,10 @@ def read_result(study: Study, name: str, step: str) -> pd.DataFrame:
         If it is missing or cannot be read, with the command that makes it.
     """
     path = study.results_folder / f"{name}.csv"
-    text = {column: str for column in ("recording", "subject", "group", "reference")}  # also 007
+    text = {column: str for column in ("recording", "subject", "group", "reference", "session", "baseline")}  # also 007
     try:
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])  # a subject may be called NA
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])  # a subject may be called NA
+        return _each_text(table, _as_it_was)
     except FileNotFoundError:
         raise StudyError(f"{path} is missing. Make it with: napari-ubam {step} {study.folder}") from None
     except (OSError, ValueError) as error:
@@ -143,6 +151,22 @@ def read_run(study: Study) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return run if isinstance(run, dict) else {}
+
+
+def _each_text(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """Change every text of a table and its header."""
+    changed = table.rename(columns=change)
+    for column in changed.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in changed.dtypes]]:
+        changed[column] = changed[column].map(change)
+    return changed
+
+
+def _as_text(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def _as_it_was(value: Any) -> Any:
+    return value[1:] if isinstance(value, str) and value.startswith("'") and _FORMULA.match(value) else value
 
 
 def _reference_path(study: Study, name: str) -> Path:

@@ -13,6 +13,7 @@ _PUBLIC = {
     "TrainWidget": "napari_ubam.widgets.train_widget",
     "EmbeddingWidget": "napari_ubam.widgets.embedding_widget",
     "MagnifyWidget": "napari_ubam.widgets.magnify_widget",
+    "CompareWidget": "napari_ubam.widgets.compare_widget",
     "TransferWidget": "napari_ubam.widgets.transfer_widget",
 }
 __all__ = list(_PUBLIC)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ubam.errors import UbamError
 from napari_ubam.progress import Progress
@@ -128,6 +128,15 @@ def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:
     made = QPushButton(text)
     made.setToolTip(f"<qt>{tip}</qt>")
     made.clicked.connect(on_clicked)
+    return made
+
+
+def combo(choices: Iterable[str], name: str, tip: str) -> QComboBox:
+    """Make a list to choose from; ``tip`` says what the choice is for."""
+    made = QComboBox()
+    made.addItems(list(choices))
+    made.setAccessibleName(name)
+    made.setToolTip(f"<qt>{tip}</qt>")
     return made
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel
 
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Report
 from napari_ubam.settings import EmbedSettings
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row, warn_of_problems
+from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import CATEGORIES, QUANTITIES, EmbeddingMap
 from napari_ubam.widgets.form import SettingsForm
@@ -40,11 +40,11 @@ class EmbeddingWidget(DockWidget):
             "Embed what is new or changed with the trained models, and measure deviations.",
             self._on_compute_clicked,
         )
-        self.code = _combo(
+        self.code = combo(
             ["posture", "behaviour"], "Map of", "Posture is how the body is held, behaviour how it moves."
         )
-        self.method = _combo(list(_METHODS), "Laid out by", "PCA keeps distances; t-SNE keeps neighbours together.")
-        self.colour_by = _combo([*CATEGORIES, *QUANTITIES], "Coloured by", "What the colour of a point says.")
+        self.method = combo(list(_METHODS), "Laid out by", "PCA keeps distances; t-SNE keeps neighbours together.")
+        self.colour_by = combo([*CATEGORIES, *QUANTITIES], "Coloured by", "What the colour of a point says.")
         self.centred = QCheckBox("Without each recording's mean")
         self.centred.setToolTip("<qt>Show how subjects move, not how they are built.</qt>")
         self.centred.setChecked(True)
@@ -64,8 +64,8 @@ class EmbeddingWidget(DockWidget):
         self.column.addWidget(self.hint)
         self.column.addWidget(self.map, 1)
 
-        for combo in (self.code, self.method):
-            combo.currentTextChanged.connect(self._on_layout_chosen)
+        for box in (self.code, self.method):
+            box.currentTextChanged.connect(self._on_layout_chosen)
         self.centred.toggled.connect(self._on_layout_chosen)
         self.colour_by.currentTextChanged.connect(self._on_colour_chosen)
         self.map.point_clicked.connect(self._on_point_clicked)
@@ -166,11 +166,3 @@ def _hint(has_study: bool, data: MapData | None) -> str:
     if data is None:
         return "Nothing is embedded yet: train the models, then press Compute."
     return f"{len(data.frame)} frames. Click a point to see its frame."
-
-
-def _combo(items: list[str], name: str, tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.addItems(items)
-    combo.setAccessibleName(name)
-    combo.setToolTip(f"<qt>{tip}</qt>")
-    return combo

@@ -1,0 +1,61 @@
+"""Intervals of recordings in which something was on, such as stimulation: a CSV that any program writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_ubam.errors import StudyError
+from napari_ubam.study.recording import NAME_COLUMN
+from napari_ubam.study.table import read_rows
+
+_COLUMNS = (NAME_COLUMN, "start", "stop", "label")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Frames [start, stop) of a recording's file, and what was on in them."""
+
+    recording: str
+    start: int
+    stop: int
+    label: str
+
+
+def read_intervals(path: str | Path, recordings: Iterable[str]) -> list[Interval]:
+    """Read a table of intervals: columns ``recording, start, stop, label``, frames counted from 0 in the file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The CSV.
+    recordings : iterable of str
+        Names of the study's recordings.
+
+    Returns
+    -------
+    list of Interval
+        In the table's order.
+
+    Raises
+    ------
+    StudyError
+        Naming the row and what is wrong with it.
+    """
+    path, names = Path(path), set(recordings)
+    found = []
+    for number, row in read_rows(path, _COLUMNS):
+        where = f"{path}, row {number}"
+        if row[NAME_COLUMN] not in names:
+            raise StudyError(f"{where}: the study has no recording {row[NAME_COLUMN]!r}. Correct its name.")
+        if not row["label"]:
+            raise StudyError(f"{where}, column 'label': it is empty. Write what was on.")
+        try:
+            start, stop = int(row["start"]), int(row["stop"])
+        except ValueError:
+            raise StudyError(f"{where}: start and stop must be whole numbers of frames, counted from 0.") from None
+        if not 0 <= start < stop:
+            raise StudyError(f"{where}: no frame is left: start is {start} and stop is {stop} (which is left out).")
+        found.append(Interval(row[NAME_COLUMN], start, stop, row["label"]))
+    return found

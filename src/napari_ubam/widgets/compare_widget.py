@@ -1,0 +1,164 @@
+"""The *Compare groups* widget: how different, how sure, and which moments to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
+
+from napari_ubam.analysis.words import findings
+from napari_ubam.errors import Problem
+from napari_ubam.progress import Report
+from napari_ubam.settings import CompareSettings
+from napari_ubam.widgets.compare_data import TABLES, Compared, load_compared
+from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
+from napari_ubam.widgets.form import SettingsForm
+from napari_ubam.widgets.group_plot import LABELS, GroupPlot
+from napari_ubam.widgets.layers import show_recording
+from napari_ubam.widgets.result_table import ResultTable
+from napari_ubam.widgets.study_table import group_colours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.viewer import Viewer
+
+
+class CompareWidget(DockWidget):
+    """Compares groups, and shows what was found; a click on a subject or clip opens it in the viewer."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.form = SettingsForm(CompareSettings(), folded=set(CompareSettings.model_fields) - {"intervals"})
+        self.run_button = button(
+            "Compare", "Compare groups and sessions, and classify unseen subjects.", self._on_run_clicked
+        )
+        self.report_button = button(
+            "Open report", "Write the report, one page that can be mailed, and open it.", self._on_report_clicked
+        )
+        self.measure = combo(list(LABELS), "Measure", "What is drawn, one point a subject. Click one to see it.")
+        self.which = combo(list(TABLES), "Table", "Which result is listed. Click a clip or a subject to see it.")
+        self.plot = GroupPlot(self.viewer)
+        self.table = ResultTable()
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.hint.setTextFormat(Qt.TextFormat.PlainText)  # names of groups and subjects are no markup
+        self.compared: Compared | None = None
+        self.views = QTabWidget()
+        self.views.addTab(_page(self.measure, self.plot), "Figure")
+        self.views.addTab(_page(self.which, self.table), "Tables")
+        self.column.addWidget(self.form)
+        self.column.addLayout(row(self.run_button, self.report_button))
+        self.column.addWidget(self.progress)
+        self.column.addWidget(self.hint)
+        self.column.addWidget(self.views, 1)
+
+        self.measure.currentTextChanged.connect(self._on_shown_changed)
+        self.which.currentTextChanged.connect(self._on_shown_changed)
+        self.plot.subject_clicked.connect(self.show_subject)
+        self.table.row_clicked.connect(self._on_row_clicked)
+        self.session.study_changed.connect(self.load)
+        self.session.results_changed.connect(self.load)
+        self.load()
+
+    def compare(self) -> None:
+        """Compare the groups in a thread, and show what was found."""
+        with errors_shown():
+            study, settings = self.session.saved_study(), self.form.settings()
+
+            def step(report: Report) -> list[Problem]:
+                from napari_ubam import pipeline  # loads torch
+
+                return pipeline.compare(study, settings, report=report)
+
+            self.run_step("comparing groups", step, self._on_compared)
+
+    def write_report(self) -> None:
+        """Write the report in a thread, and open it."""
+        with errors_shown():
+            study = self.session.saved_study()
+
+            def step(report: Report) -> Path:
+                from napari_ubam import pipeline  # loads torch
+
+                return pipeline.make_report(study, report=report)
+
+            self.run_step("writing the report", step, open_page)
+
+    def load(self) -> None:
+        """Show what is in the study."""
+        self.compared = None
+        with errors_shown():
+            self.compared = None if self.session.study is None else load_compared(self.session.study)
+        self.hint.setText(self._told())
+        self._on_shown_changed()
+        self._on_running_changed(self.worker is not None)
+
+    def show_subject(self, subject: str) -> None:
+        """Open the recording of a subject at the moment in which it deviates most."""
+        if self.compared is not None:
+            self._show(*self.compared.most_deviating(subject))
+
+    def _show(self, recording: str, frame: int) -> None:
+        with errors_shown():
+            show_recording(self.viewer, self.session.saved_study().recording(recording), frame)
+
+    def _told(self) -> str:
+        if self.compared is None:
+            return self.session.hint or "The groups are not compared yet: press Compare."
+        tables = self.compared.tables
+        told = findings(
+            self.compared.scores,
+            tables["Two groups each"],
+            self.compared.reference,
+            overall=tables["All groups"],
+            sessions=tables["Sessions"],
+        )
+        return "\n".join(told)
+
+    def _on_compared(self, problems: list[Problem]) -> None:
+        warn_of_problems(problems)
+        self.load()
+
+    def _on_shown_changed(self) -> None:
+        colours = group_colours(self.session.recordings)
+        if self.compared is None:
+            self.plot.show_scores(None, self.measure.currentText(), "", colours)
+            return
+        self.plot.show_scores(self.compared.scores, self.measure.currentText(), self.compared.reference, colours)
+        self.table.show_table(self.compared.tables[self.which.currentText()])
+
+    def _on_row_clicked(self, number: int) -> None:
+        clicked = self.table.table.iloc[number]
+        if {"recording", "frame"} <= set(clicked.index):
+            self._show(str(clicked["recording"]), int(clicked["frame"]))
+        elif "subject" in clicked.index:
+            self.show_subject(str(clicked["subject"]))
+
+    def _on_run_clicked(self) -> None:
+        self.compare()
+
+    def _on_report_clicked(self) -> None:
+        self.write_report()
+
+    def _on_running_changed(self, running: bool) -> None:
+        ready = self.session.study is not None and not running
+        self.run_button.setEnabled(ready)
+        self.report_button.setEnabled(ready and self.compared is not None)
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the user's browser."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+
+def _page(choice: QWidget, shown: QWidget) -> QWidget:
+    """Put what is shown below what is chosen."""
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 4, 0, 0)
+    layout.addWidget(choice)
+    layout.addWidget(shown, 1)
+    return page

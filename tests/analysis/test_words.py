@@ -1,0 +1,112 @@
+import pandas as pd
+
+from napari_ubam.analysis.groups import compare_all_groups, compare_groups
+from napari_ubam.analysis.nuisances import compare_nuisances, describe_covariates
+from napari_ubam.analysis.paired import compare_sessions
+from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
+
+
+def subjects(n_reference=4):
+    return pd.DataFrame(
+        {
+            "subject": ["a", "b", "c", "d", "e", "x", "y", "z"],
+            "group": ["healthy"] * 5 + ["impaired"] * 3,
+            "deviation": [1.0, 1.1, 1.2, 1.3, 1.4, 5, 6, 1.05],
+            "p_value": [1, 0.8, 0.6, 0.4, 0.2, 0.2, 0.2, 0.8],
+            "n_reference": n_reference,
+        }
+    )
+
+
+def test_findings_name_who_stands_out():
+    sentences = findings(subjects(), compare_groups(subjects(), "healthy"), "healthy")
+    assert len(sentences) == 1
+    assert "2 of 3 subjects of the group impaired are beyond every left-out healthy subject: y, x." in sentences[0]
+    assert "probability 0.73" in sentences[0]
+
+
+def test_findings_without_a_test():
+    few = subjects().iloc[[0, 1, 2, 7]]
+    sentence = findings(few, compare_groups(few, "healthy"), "healthy")[0]
+    assert sentence.startswith("0 of 1 subject of the group impaired are beyond every left-out healthy subject.")
+    assert "p =" not in sentence
+
+
+def test_caveats_say_what_cannot_be_shown():
+    table = subjects()
+    comparison = compare_groups(table.iloc[:7].drop(index=[2, 3, 4]), "healthy")
+    frames = pd.DataFrame({"recording": ["r"] * 4 + ["s"] * 6, "reliable": [False] * 3 + [True] * 7})
+    about = table.assign(age=[20, 21, 22, 23, 24, 60, 61, 62], sex=["f", "m", "f", "m", "f", "m", "f", "f"])
+    covariates = describe_covariates(about, "healthy", ["age", "sex"])
+    text = "\n".join(caveats(table, comparison, frames=frames, covariates=covariates, problems=["z was left out: x"]))
+    assert "1/5 = 0.2" in text
+    assert "takes 19 reference subjects" in text
+    assert "impaired (2) and healthy (2), the smallest possible p is 0.333" in text
+    assert "3 of 10 frames (30 %)" in text
+    assert "r (75 %)" in text
+    assert "differ in age" in text
+    assert "differ in sex" not in text
+    assert "z was left out: x" in text
+
+
+def test_enough_subjects_and_sure_frames_need_no_caveat():
+    frames = pd.DataFrame({"recording": ["r"], "reliable": [True]})
+    text = "\n".join(caveats(subjects(30), compare_groups(subjects(), "healthy"), frames=frames))
+    assert "takes 19" not in text
+    assert "no good reference" not in text
+    assert "1/31" in text
+
+
+def test_comparison_is_shortened():
+    table = comparison_table(compare_groups(subjects(), "healthy"))
+    row = table.iloc[0]
+    assert row["groups (subjects)"] == "impaired (3), healthy (5)"
+    assert row["medians"] == "5, 1.2"
+    assert row["AUC (95 %)"].startswith("0.73 (0.")
+    assert len(comparison_table(compare_groups(subjects().iloc[:5], "healthy"))) == 0
+
+
+def test_how_to_read_names_the_reference_group():
+    assert "controls" in how_to_read("controls")[0]
+
+
+def test_enough_reference_subjects_allow_a_significance():
+    table = subjects(19)
+    table["p_value"] = [1, 0.8, 0.6, 0.4, 0.2, 0.05, 0.05, 0.8]
+    sentence = findings(table, compare_groups(table, "healthy"), "healthy")[0]
+    assert "2 of 3 subjects of the group impaired have a p-value of at most 0.05 among healthy subjects" in sentence
+    assert "beyond every" not in sentence
+
+
+def test_no_difference_shown_is_not_called_none():
+    table = pd.concat([subjects(), subjects().assign(subject=lambda t: t["subject"] + "2")])
+    table["deviation"] = range(len(table))
+    sentence = findings(table, compare_groups(table, "healthy"), "healthy")[0]
+    assert "does not say that there is none: so many subjects show a probability of 0." in sentence
+
+
+def test_all_groups_and_sessions_are_told_of():
+    table = pd.concat([subjects(), subjects()[5:].assign(group="treated", subject=["p", "q", "r"])])
+    sessions = pd.concat([table.assign(session="1"), table.assign(session="2", deviation=table["deviation"] + 1)])
+    told = findings(
+        table,
+        compare_groups(table, "healthy"),
+        "healthy",
+        overall=compare_all_groups(table, "healthy"),
+        sessions=compare_sessions(sessions),
+    )
+    assert len(told) == 2 + 1 + 1 + 3
+    assert "higher than one of impaired" in told[2]
+    assert "groups healthy, impaired, treated do not show a difference as a whole (Kruskal-Wallis" in told[3]
+    assert "5 subjects of the group healthy changed from session 1 to 2 by 1 on average" in told[4]
+
+
+def test_a_nuisance_that_separates_as_well_is_a_caveat():
+    table = pd.DataFrame(
+        {"subject": list("abcdefgh"), "group": ["healthy"] * 4 + ["impaired"] * 4, "deviation": range(8)}
+    ).assign(p_value=1.0, n_reference=4, fps=[30] * 4 + [25] * 4)
+    comparison = compare_groups(table, "healthy")
+    text = "\n".join(caveats(table, comparison, nuisances=compare_nuisances(table, comparison, ["fps"])))
+    assert "Fps separates impaired from healthy (AUC 1.00, p = 0.0" in text
+    assert "it may be the reason" in text
+    assert "Groups of fewer than 6 subjects, impaired (4) and healthy (4)" in text
