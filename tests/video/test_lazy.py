@@ -23,6 +23,28 @@ KINDS = [
     "web.webm",
     "edit_list.mp4",
     "fragmented.mp4",
+    "h265.mp4",
+    "vp9.webm",
+    "av1.mkv",
+    "av1.mp4",
+    "photos.avi",
+    "photos.mov",
+    "prores.mov",
+    "raw.avi",
+    "raw.mov",
+    "animation.gif",
+    "interlaced.mts",
+    "interlaced.mpg",
+    "10_bits.mkv",
+    "grey_16_bits.mkv",
+    "odd.mkv",
+    "odd.webm",
+    "wide_pixels.mp4",
+    "late.mp4",
+    "no_keyframe_first.ts",
+    "no_keyframe_first.mkv",
+    "jump.mkv",
+    "jump_back.ts",
 ]
 
 
@@ -44,8 +66,8 @@ def jumps(monkeypatch):
 def test_any_order_gives_the_frames_of_plain_decoding(videos, kit, kind, no_cache):
     truth = kit.decode_all(videos(kind))
     with LazyVideo(videos(kind)) as video:
-        assert video.shape == (len(truth), 48, 64, 3)
-        assert video.problem == ""
+        assert video.shape == (len(truth), *truth[0].shape)
+        assert bool(video.problem) == kind.startswith("no_keyframe_first.mkv")  # the header promises more frames
         for t in [*np.random.default_rng(0).permutation(len(truth)), *range(len(truth))[::-3]]:
             np.testing.assert_array_equal(video[int(t)], truth[t], err_msg=f"frame {t}")
         for t, frame in enumerate(video):
