@@ -20,12 +20,15 @@ def picture(t: int, height: int = 48, width: int = 64) -> np.ndarray:
     return image
 
 
-def make_video(path, codec, pix_fmt="yuv420p", times=None, gop=12, b_frames=2, options=None, n=N, size=(48, 64), pixel=1):
+def make_video(
+    path, codec, pix_fmt="yuv420p", times=None, gop=12, b_frames=2, options=None, n=N, size=(48, 64), pixel=1
+):
     """Write ``n`` pictures with PyAV; ``times`` [ms] make the rate variable, ``pixel`` is how wide a pixel is."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
         (stream.height, stream.width), stream.pix_fmt = size, pix_fmt
-        stream.sample_aspect_ratio = Fraction(pixel)
+        if pixel != 1:
+            stream.sample_aspect_ratio = Fraction(pixel)
         if gop:
             stream.codec_context.gop_size = gop
         if b_frames is not None:
@@ -44,7 +47,7 @@ def make_video(path, codec, pix_fmt="yuv420p", times=None, gop=12, b_frames=2, o
 def remux(source, path, options=None, shift=0, rotation=None, skip=0, jump=0):
     """Copy the packets into a new container.
 
-    They are presented ``shift`` frames earlier, without the first ``skip`` packets; from the middle on ``jump`` frames later.
+    They are presented ``shift`` frames earlier, without the first ``skip`` packets; from the middle on ``jump`` later.
     """
     with av.open(str(source)) as old, av.open(str(path), "w", options=options or {}) as new:
         stream = old.streams.video[0]
@@ -76,8 +79,15 @@ def decode_all(path) -> list[np.ndarray]:
 
 def make_kind(kind: str, folder: Path) -> Path:
     """Make one of the awkward videos."""
-    if kind in ("edit_list.mp4", "fragmented.mp4", "late.mp4", "no_keyframe_first.ts", "no_keyframe_first.mkv", "jump.mkv"):
-        plain = make_video(folder / "plain.mp4", "libx264", gop=10)
+    if kind in (
+        "edit_list.mp4",
+        "fragmented.mp4",
+        "late.mp4",
+        "no_keyframe_first.ts",
+        "no_keyframe_first.mkv",
+        "jump.mkv",
+    ):
+        plain = make_video(folder / "plain.mp4", "libx264")
     match kind:
         case "constant.mp4":
             return make_video(folder / kind, "libx264")
@@ -130,7 +140,9 @@ def make_kind(kind: str, folder: Path) -> Path:
         case "animation.gif":
             return make_video(folder / kind, "gif", "rgb8", gop=None, b_frames=None)
         case "interlaced.mts":
-            return make_video(folder / kind, "libx264", options={"x264-params": "interlaced=1:bframes=2"}, size=(64, 64))
+            return make_video(
+                folder / kind, "libx264", options={"x264-params": "interlaced=1:bframes=2"}, size=(64, 64)
+            )
         case "interlaced.mpg":
             return make_video(folder / kind, "mpeg2video", options={"flags": "+ildct+ilme"})
         case "odd.mkv":

@@ -20,8 +20,24 @@ def test_reader_gives_lazy_layers(videos, kit):
     assert kind == "image"
     assert meta["name"] == "constant"
     assert meta["rgb"] is True
-    assert meta["metadata"]["ubam"] == {"path": path, "fps": 25.0}
+    about = meta["metadata"]["ubam"]
+    assert (about["path"], about["fps"]) == (path, 25.0)
+    np.testing.assert_allclose(about["timestamps"], np.arange(kit.n) / 25)
+    assert (meta["axis_labels"], meta["contrast_limits"]) == (("time", "y", "x"), (0, 255))
     assert len(get_reader([path, path])([path, path])) == 2
+
+
+def test_pixels_that_are_not_square_and_values_of_more_bits_are_shown_as_they_are(videos, kit):
+    from napari.layers import Layer
+
+    wide, deep = str(videos("wide_pixels.mp4")), str(videos("grey_16_bits.mkv"))
+    [(_, meta, _)] = get_reader(wide)(wide)
+    assert meta["scale"] == pytest.approx((1, 1, 4 / 3))
+    [data] = get_reader(deep)(deep)
+    layer = Layer.create(*data)
+    assert not layer.rgb
+    assert (layer.ndim, layer.dtype) == (3, np.uint16)
+    assert list(layer.contrast_limits) == [data[0][0].min(), data[0][0].max()]
 
 
 def test_what_the_reader_takes(videos, kit, tmp_path, movie):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from napari_ubam.errors import VideoError
+from napari_ubam.progress import Progress, Report
 from napari_ubam.video.images import TIFF_SUFFIXES, TiffStack, image_files, to_uint8
+from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.open import VIDEO_SUFFIXES, open_frames
 from napari_ubam.video.source import FrameSource
 from napari_ubam.video.write import write_video
 
 LayerData = tuple[Any, dict[str, Any], str]
 _DEFAULT_FPS = 25.0
+_PATIENCE = 0.5  # seconds before progress is shown
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
@@ -47,12 +52,56 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     """
     layers: list[LayerData] = []
     for p in _as_list(path):
-        frames = open_frames(p)
+        with _progress_shown() as report:
+            frames = open_frames(p, native=True, report=report)
         if frames.problem:
             warnings.warn(frames.problem, stacklevel=2)
-        metadata = {"ubam": {"path": str(frames.path), "fps": frames.fps}}
-        layers.append((frames, {"name": frames.path.stem, "rgb": True, "metadata": metadata}, "image"))
+        layers.append((frames, _attributes(frames), "image"))
     return layers
+
+
+def _attributes(frames: FrameSource) -> dict[str, Any]:
+    """Give the attributes of the layer that shows some frames."""
+    about: dict[str, Any] = {"path": str(frames.path), "fps": frames.fps}
+    attributes: dict[str, Any] = {
+        "name": frames.path.stem,
+        "rgb": frames.ndim == 4,
+        "contrast_limits": (0, 255),
+        "axis_labels": ("time", "y", "x"),
+        "metadata": {"ubam": about},
+    }
+    if isinstance(frames, LazyVideo):
+        about["timestamps"] = frames.timestamps
+        attributes["scale"] = (1.0, 1.0, frames.pixel_aspect)
+        if frames.bits > 8 and frames.ndim == 3:  # cameras seldom use all that 16 bits can hold
+            first = frames[0]
+            attributes["contrast_limits"] = (int(first.min()), max(int(first.max()), int(first.min()) + 1))
+        elif frames.bits > 8:
+            attributes["contrast_limits"] = (0, 2**frames.bits - 1)
+    return attributes
+
+
+@contextmanager
+def _progress_shown() -> Iterator[Report]:
+    """Show in napari's activity dock how far opening a file is, if it takes long."""
+    from napari.utils import progress
+
+    begun = time.monotonic()
+    bars: list[progress] = []
+
+    def show(report: Progress) -> None:
+        if not bars and time.monotonic() - begun > _PATIENCE:
+            bars.append(progress(total=report.total))
+        for bar in bars:
+            bar.set_description(report.stage)
+            bar.total = report.total
+            bar.update(report.done - bar.n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -145,7 +194,7 @@ class _Panel:
             for _ in range(length):
                 yield picture
         elif isinstance(self._data, FrameSource):
-            yield from self._data.iterate()
+            yield from map(self._picture, self._data.iterate())
         else:
             for t in range(self.length):
                 yield self._picture(np.asarray(self._data[t]))
