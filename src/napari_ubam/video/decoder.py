@@ -128,6 +128,7 @@ class Decoder:
         VideoError
             If the packets of the file are not those of the index.
         """
+        self._check_unchanged()
         key = self.index.key_before(t)
         if not self._key_frame(key) <= self._next <= t or self._careful != self.damage.suspected:
             self._jump(key)
@@ -179,7 +180,6 @@ class Decoder:
 
     def _jump(self, key: int) -> None:
         """Get ready to decode from a keyframe, or from the nearest one before it that can be found."""
-        self._check_unchanged()
         trusted = self._key_frame(key)
         if self.damage.suspected:  # some codecs call frames damaged only because it was begun with them
             key -= 1
@@ -201,7 +201,6 @@ class Decoder:
     def _restart(self) -> None:
         """Get ready to decode from the first packet; opening anew is the only way that all formats agree on."""
         self.close()
-        self._check_unchanged()
         self._container = open_container(self.path)
         self._stream = self._container.streams.video[0]
         self._careful = self.damage.suspected

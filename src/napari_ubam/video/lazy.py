@@ -44,8 +44,8 @@ class LazyVideo(FrameSource):
     frames stay in a cache of 512 MB that all videos share (`FRAME_CACHE`). May be used from several threads, and
     pickled.
 
-    Damaged frames are shown as the last good one before them. Where the file is damaged shows when it is decoded:
-    `damaged` lists what was found so far, and the first find warns.
+    Damaged frames are shown as the last good one before them. Where the file is damaged shows when it is decoded, if
+    the decoder notices (that of H.265 seldom does): `damaged` lists what was found so far, and the first find warns.
 
     Parameters
     ----------
