@@ -87,8 +87,20 @@ def test_contrast_limits_and_colormap_are_applied(tmp_path):
     assert not np.asarray(LazyVideo(path))[..., 1:].any()
     write_image(path, values, {"contrast_limits": [0, 4], "colormap": "gray"})
     assert (np.asarray(LazyVideo(path))[1, 0, 1] == 255).all()
-    write_image(path, (np.nan_to_num(values).clip(0, 9) * 1000).astype(np.uint16), {"contrast_limits": [1000, 2000]})
-    np.testing.assert_array_equal(np.asarray(LazyVideo(path))[0, ..., 1], [[0, 0], [0, 255]])
+    deep = (np.nan_to_num(values).clip(0, 9) * 1000).astype(np.uint16)
+    write_image(path, deep, {"contrast_limits": [1000, 2000], "colormap": "red"})
+    np.testing.assert_array_equal(np.asarray(LazyVideo(path))[0, ..., 0], [[0, 0], [0, 255]])
+    write_image(path, deep, {"contrast_limits": [1000, 2000]})  # in grey the values are kept
+    np.testing.assert_array_equal(np.asarray(LazyVideo(path, native=True)), deep)
+
+
+def test_variable_time_stamps_go_with_the_layer(videos, kit, tmp_path):
+    path = str(videos("variable.mp4"))
+    [(frames, meta, _)] = get_reader(path)(path)
+    write_image(str(tmp_path / "v.mkv"), frames, meta)
+    copy = LazyVideo(tmp_path / "v.mkv")
+    np.testing.assert_allclose(np.diff(copy.timestamps), np.diff(frames.timestamps), atol=2e-3)
+    np.testing.assert_array_equal(np.asarray(copy), np.asarray(frames))
 
 
 def test_side_by_side(movie, tmp_path):
