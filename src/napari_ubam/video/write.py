@@ -88,8 +88,8 @@ def write_video(
     ----------
     path : str or Path
         ``.mkv`` is lossless (FFV1, 8 and 16 bits), ``.mp4`` and ``.mov`` are H.264, which everything plays, ``.webm``
-        is VP9, ``.gif`` has 256 colours a frame, ``.tif`` holds the values as they are. H.264 and VP9 need even sides: an odd
-        height or width is padded by repeating the last row or column.
+        is VP9, ``.gif`` has 256 colours a frame, ``.tif`` holds the values as they are. H.264 and VP9 need even sides:
+        an odd height or width is padded by repeating the last row or column.
     frames : iterable of np.ndarray
         uint8, for ``.mkv`` also uint16, for ``.tif`` of any type: RGB (Y, X, 3), RGBA (Y, X, 4; only ``.mkv`` and
         ``.tif`` keep alpha) or grey (Y, X), all of one size. They are taken one at a time, so a generator of any length

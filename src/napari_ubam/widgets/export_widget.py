@@ -61,6 +61,7 @@ class ExportWidget(DockWidget):
         self.first.setAccessibleName("First frame")
         self.last.setAccessibleName("Last frame")
         for box in (self.first, self.last):
+            box.setMaximum(0)
             box.setToolTip("<qt>The first and the last frame that are written.</qt>")
         self.run_button = button(
             "Export video…", "Choose a file and write it; other work can go on meanwhile.", self._on_export_clicked
