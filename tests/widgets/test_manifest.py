@@ -53,7 +53,9 @@ def test_menus_are_those_that_napari_offers(manifest):
     assert all(map(is_menu_contributable, manifest.contributions.menus))
 
 
-@pytest.mark.parametrize("name", ["Study", "Train", "Embedding", "Magnify", "Transfer", "Keypoints", "Export video"])
+@pytest.mark.parametrize(
+    "name", ["Study", "Train", "Embedding", "Magnify", "Transfer", "Keypoints", "Video", "Export video"]
+)
 def test_every_widget_opens_in_napari(make_napari_viewer, name):
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-ubam", name)
