@@ -128,9 +128,9 @@ class Decoder:
         VideoError
             If the packets of the file are not those of the index.
         """
-        self._check_unchanged()
         key = self.index.key_before(t)
         if not self._key_frame(key) <= self._next <= t or self._careful != self.damage.suspected:
+            self.check_unchanged()
             self._jump(key)
         step = 1
         while not self.damage.frames[t]:
@@ -176,7 +176,7 @@ class Decoder:
 
     def _key_frame(self, key: int) -> int:
         """Give the frame number of a keyframe; the first one stands for the start of the file."""
-        return 0 if key == 0 or self.index.number is None else int(self.index.number[self.index.keys[key]])
+        return 0 if key == 0 else int(self.index.key_frames[key])
 
     def _jump(self, key: int) -> None:
         """Get ready to decode from a keyframe, or from the nearest one before it that can be found."""
@@ -190,7 +190,8 @@ class Decoder:
             key, step = key - step, 2 * step
         self._restart()
 
-    def _check_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
+        """See that the file is the one that the index was made of; VideoError if not."""
         try:
             changed = stamp_of(self.path) != self.index.packets.stamp
         except OSError:
@@ -229,7 +230,7 @@ class Decoder:
         first = next((packet for packet in packets if packet.is_keyframe), None)
         if first is None:
             return False
-        start, by_time = self._recognise(first)
+        start, by_time = self._recognise(first, int(wanted))
         number = self.index.number
         if number is None or start is None or not 0 <= number[start] <= number[wanted]:
             return False
@@ -238,9 +239,11 @@ class Decoder:
         self._frames = self._match_frames(chain([first], packets), start, by_time, trusted)
         return True
 
-    def _recognise(self, packet: av.Packet[VideoStream]) -> tuple[int | None, bool]:
+    def _recognise(self, packet: av.Packet[VideoStream], wanted: int) -> tuple[int | None, bool]:
         """Give the position of a keyframe's packet, and whether its time is the one of the index."""
         keys, known = self.index.keys, self.index.packets
+        if known.timed and packet.pts == known.pts[wanted] and packet.size == known.size[wanted]:
+            return wanted, True
         same_size = keys[known.size[keys] == packet.size]
         same = same_size[known.pts[same_size] == packet.pts] if packet.pts is not None else same_size[:0]
         if len(same) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -49,7 +50,12 @@ class FrameIndex:
         """
         if self.number is None:
             return 0
-        return max(0, int(np.searchsorted(self.number[self.keys], t, side="right")) - 1)
+        return max(0, int(np.searchsorted(self.key_frames, t, side="right")) - 1)
+
+    @cached_property
+    def key_frames(self) -> np.ndarray:
+        """The frame numbers of the keyframes, in order: (K,) int64."""
+        return np.zeros(1, np.int64) if self.number is None else self.number[self.keys]
 
     def times(self) -> np.ndarray:
         """Give when each frame is shown: (T,) float64 [s]; where the file does not say, by the mean rate."""

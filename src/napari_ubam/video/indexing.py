@@ -97,14 +97,16 @@ def _problem(path: Path, packets: Packets, length: int, damaged: int, refused: b
 
 
 def _holds(path: Path, index: FrameIndex) -> bool:
-    """Whether the first frames and those after the last keyframe are decoded as the index says, unless damaged."""
+    """Whether the first frames, and the last ones if these can be reached soon, are decoded as the index says."""
     if not index.length:
         return False
+    last = index.length - 1
+    soon = last - int(index.key_frames[index.key_before(last)]) < 2 * _PROBE or last < 4 * _PROBE
     try:
         with closing(Decoder(path, index, Damage(index))) as decoder:
-            for t in [*range(min(_PROBE, index.length)), index.length - 1]:
+            for t in [*range(min(_PROBE, index.length)), *([last] if soon else [])]:
                 for _ in decoder.decode_to(t):
                     pass
-            return decoder.remaining() == 0
+            return not soon or decoder.remaining() == 0
     except (VideoError, DamagedFrame):
         return False

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report, silent
@@ -109,9 +108,7 @@ class LazyVideo(FrameSource):
     @property
     def keyframes(self) -> np.ndarray:
         """Frames that decoding can start from: (K,) int64, in order."""
-        if self._index.number is None:
-            return np.zeros(1, np.int64)
-        return np.asarray(self._index.number[self._index.keys])
+        return self._index.key_frames
 
     @property
     def damaged(self) -> np.ndarray:
@@ -121,11 +118,13 @@ class LazyVideo(FrameSource):
     def read(self, frames: Sequence[int]) -> np.ndarray:
         """Read some frames; see `FrameSource.read`."""
         numbers = self._numbers(frames)
+        if len(numbers) == 1:  # a frame of a large video is not copied once more
+            picture = self._picture(self._decoded(numbers[0]))[None]
+            self._read_ahead(numbers[0])
+            return picture
         out = np.empty((len(numbers), *self.shape[1:]), dtype=self.dtype)
         for i in np.argsort(numbers, kind="stable"):
             out[i] = self._picture(self._decoded(numbers[i]))
-        if len(numbers) == 1:
-            self._read_ahead(numbers[0])
         return out
 
     def iterate(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
@@ -133,12 +132,11 @@ class LazyVideo(FrameSource):
         numbers = range(*slice(start, stop).indices(len(self)))
         if not numbers:
             return
-        reformatter = VideoReformatter()
         with closing(Decoder(self.path, self._index, self._damage)) as decoder:
             for t in numbers:
                 for number, frame in decoder.show(t):
                     if number == t:
-                        yield self._converted(frame, reformatter)
+                        yield self._converted(frame)
         self._tell_of_damage()
 
     def close(self) -> None:
@@ -152,7 +150,7 @@ class LazyVideo(FrameSource):
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what another process needs: not what is open."""
-        left_out = {"_lock", "_converting", "_reformatter", "_decoder", "_key", "_wanted", "_finalizer"}
+        left_out = {"_lock", "_converting", "_decoder", "_key", "_wanted", "_finalizer"}
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -162,7 +160,6 @@ class LazyVideo(FrameSource):
 
     def _start(self) -> None:
         self._lock, self._converting = RLock(), Lock()
-        self._reformatter = VideoReformatter()
         self._decoder = None
         self._key = next(_numbers)  # in the cache
         self._wanted = _NOTHING  # the frame that was asked for last
@@ -175,7 +172,9 @@ class LazyVideo(FrameSource):
         with self._lock:
             if (known := FRAME_CACHE.get(self._key, t)) is not None:
                 return known
-            for number, frame in self._open_decoder().show(t):
+            decoder = self._open_decoder()
+            decoder.check_unchanged()
+            for number, frame in decoder.show(t):
                 if number == t or (t - number) * frame_bytes(frame) < _WINDOW * FRAME_CACHE.limit:
                     FRAME_CACHE.keep(self._key, number, frame)
             self._tell_of_damage()
@@ -194,12 +193,14 @@ class LazyVideo(FrameSource):
         return self._decoder
 
     def _picture(self, frame: VideoFrame) -> np.ndarray:
-        with self._converting:
-            return self._converted(frame, self._reformatter)
+        with self._converting:  # several threads may have the same frame
+            return self._converted(frame)
 
-    def _converted(self, frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-        image = reformatter.reformat(frame, self._width, self._height, self._format).to_ndarray()
-        return np.ascontiguousarray(np.rot90(image, self._quarter_turns))
+    def _converted(self, frame: VideoFrame) -> np.ndarray:
+        if (frame.width, frame.height) != (self._width, self._height):
+            frame = frame.reformat(self._width, self._height, self._format)
+        image: np.ndarray = frame.to_ndarray(format=self._format)
+        return np.ascontiguousarray(np.rot90(image, self._quarter_turns)) if self._quarter_turns else image
 
     def _tell_of_damage(self) -> None:
         if self._damage.frames.any() and not self.problem:

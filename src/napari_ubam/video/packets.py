@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -127,17 +128,20 @@ def scan(path: Path, report: Report = silent) -> Packets:
     VideoError
         If the file is missing, is no video or has no packet.
     """
-    rows, corrupt, stage = [], False, f"reading {path.name}"
+    rows, done, stage = [], 0, f"reading {path.name}"
     with opened(path) as (container, stream):
         stamp = stamp_of(path)
-        for packet in read_packets(container, stream):
-            corrupt |= packet.is_corrupt
-            rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard))
-            if not len(rows) % _BETWEEN_REPORTS:
-                report(Progress(stage, min(packet.pos or 0, stamp[0]), stamp[0]))
+        packets = read_packets(container, stream)
+        while some := [
+            (packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
+            for packet in islice(packets, _BETWEEN_REPORTS)
+        ]:
+            rows += some
+            done += sum(row[2] for row in some)
+            report(Progress(stage, min(done, stamp[0]), stamp[0]))
         if not rows:
             raise VideoError(f"{path} has no pictures in it: it was cut off, or never recorded. Leave it out.")
-        pts, dts, size, key, cut = zip(*rows, strict=True)
+        pts, dts, size, key, cut, damaged = zip(*rows, strict=True)
         times, shown, keys = _times(pts), ~np.array(cut, bool), np.array(key, bool)
         sizes = np.array(size, np.int64)
         fps = _mean_rate(times[shown], stream)
@@ -148,7 +152,7 @@ def scan(path: Path, report: Report = silent) -> Packets:
         # VP8 has packets that are never shown, MPEG-4 has packets that repeat the frame before
         hidden = codec.name == "vp8" or ("mpeg4" in codec.name and bool(np.any(sizes < _SMALLEST_PICTURE)))
         timed = _are_in_order(times) and not (invented or hidden)
-        whole = not corrupt and bool(keys[0]) and len(rows) >= expected
+        whole = not any(damaged) and bool(keys[0]) and len(rows) >= expected
         unit = float(stream.time_base or 0)
     return Packets(times, _times(dts), sizes, keys, shown, fps, expected, unit, stamp, timed, whole)
 

@@ -218,7 +218,8 @@ class VideoWidget(DockWidget):
         if video is not None and now in video.damaged:
             said.append("This frame is damaged: the last good one is shown.")
         if self.player.playing and self.player.rate:
-            said.append(f"{self.player.rate:.0f} frames per second")
+            own = (len(self.times) - 1) / max(float(self.times[-1] - self.times[0]), 1e-6)
+            said.append(f"{self.player.rate:.0f} of {own:.0f} frames per second.")
         self.state.setText(" ".join(said))
 
     def _on_time_typed(self) -> None:
