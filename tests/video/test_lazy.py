@@ -63,7 +63,7 @@ def jumps(monkeypatch):
     """Count how often decoding starts somewhere else than where it stands."""
     count = []
     jump = Decoder._jump
-    monkeypatch.setattr(Decoder, "_jump", lambda self, key: (count.append(key), jump(self, key))[1])
+    monkeypatch.setattr(Decoder, "_jump", lambda self, key, **kw: (count.append(key), jump(self, key, **kw))[1])
     return count
 
 

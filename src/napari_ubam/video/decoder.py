@@ -158,7 +158,7 @@ class Decoder:
                 if self._careful:
                     self.damage.frames[gap:after] = True
                 self.damage.suspected = True
-            self._jump(key)
+            self._jump(key, failed=True)
         raise DamagedFrame(t)
 
     def remaining(self) -> int:
@@ -178,13 +178,18 @@ class Decoder:
         """Give the frame number of a keyframe; the first one stands for the start of the file."""
         return 0 if key == 0 else int(self.index.key_frames[key])
 
-    def _jump(self, key: int) -> None:
-        """Get ready to decode from a keyframe, or from the nearest one before it that can be found."""
+    def _jump(self, key: int, failed: bool = False) -> None:
+        """Get ready to decode from a keyframe, or from the nearest one before it that can be found.
+
+        The first one is searched like the others only where that is sure, and did not fail.
+        """
         trusted = self._key_frame(key)
         if self.damage.suspected:  # some codecs call frames damaged only because it was begun with them
             key -= 1
+        sure = self.index.packets.timed and self.index.keys[0] == 0 and self.index.key_frames[0] == 0
+        first = 0 if sure and not failed else 1
         step = 1
-        while key > 0:
+        while key >= first:
             if self._land(key, trusted):
                 return
             key, step = key - step, 2 * step
