@@ -131,7 +131,7 @@ class Decoder:
         key = self.index.key_before(t)
         if not self._key_frame(key) <= self._next <= t or self._careful != self.damage.suspected:
             self.check_unchanged()
-            self._jump(key)
+            self._jump(key, t)
         step = 1
         while not self.damage.frames[t]:
             after = self.index.length
@@ -158,7 +158,7 @@ class Decoder:
                 if self._careful:
                     self.damage.frames[gap:after] = True
                 self.damage.suspected = True
-            self._jump(key, failed=True)
+            self._jump(key)
         raise DamagedFrame(t)
 
     def remaining(self) -> int:
@@ -178,19 +178,19 @@ class Decoder:
         """Give the frame number of a keyframe; the first one stands for the start of the file."""
         return 0 if key == 0 else int(self.index.key_frames[key])
 
-    def _jump(self, key: int, failed: bool = False) -> None:
+    def _jump(self, key: int, t: int | None = None) -> None:
         """Get ready to decode from a keyframe, or from the nearest one before it that can be found.
 
-        The first one is searched like the others only where that is sure, and did not fail.
+        With ``t``, a frame that follows it, this is the first attempt: it may well succeed.
         """
         trusted = self._key_frame(key)
         if self.damage.suspected:  # some codecs call frames damaged only because it was begun with them
             key -= 1
         sure = self.index.packets.timed and self.index.keys[0] == 0 and self.index.key_frames[0] == 0
-        first = 0 if sure and not failed else 1
+        first = 0 if sure and t is not None else 1
         step = 1
         while key >= first:
-            if self._land(key, trusted):
+            if self._land(key, trusted, t if trusted == self._key_frame(key) else None):
                 return
             key, step = key - step, 2 * step
         self._restart()
@@ -215,13 +215,15 @@ class Decoder:
         self._from_start, self._next = True, 0
         self._frames = self._count_frames(read_packets(self._container, self._stream))
 
-    def _land(self, key: int, trusted: int) -> bool:
+    def _land(self, key: int, trusted: int, t: int | None) -> bool:
         """Search a keyframe in the file; False if something else was found that is of no use."""
         assert self._container is not None
         if self._careful != self.damage.suspected:
             self._restart()
         wanted = self.index.keys[key]
-        times = [self.index.packets.pts[wanted], self.index.packets.dts[wanted]]
+        # MP4 often goes one keyframe too far back when it is asked for the very time of one
+        aim = wanted if t is None or not self.index.packets.timed else self.index.position[t]
+        times = [self.index.packets.pts[aim], self.index.packets.dts[wanted]]
         if self._container.format.name in _SEARCHED_BY_DTS:
             times.reverse()
         time = next((int(time) for time in times if time != NO_TIME), None)

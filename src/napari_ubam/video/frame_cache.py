@@ -8,6 +8,7 @@ from threading import Lock
 from av.video.frame import VideoFrame
 
 _LIMIT = 512 * 2**20  # bytes
+_MARGIN = 2**15  # bytes of a frame beside its pixels
 
 
 class FrameCache:
@@ -55,8 +56,8 @@ class FrameCache:
 
 
 def frame_bytes(frame: VideoFrame) -> int:
-    """Give how much memory a decoded frame takes [bytes]."""
-    return sum(plane.buffer_size for plane in frame.planes)
+    """Give about how much memory a decoded frame takes [bytes]; decoders add a margin around the picture."""
+    return sum(plane.buffer_size for plane in frame.planes) * 9 // 8 + _MARGIN
 
 
 FRAME_CACHE = FrameCache()  # of all videos

@@ -53,6 +53,15 @@ class FrameIndex:
         return max(0, int(np.searchsorted(self.key_frames, t, side="right")) - 1)
 
     @cached_property
+    def position(self) -> np.ndarray:
+        """The packet of each frame, where it is known: (T,) int64."""
+        assert self.number is not None
+        position = np.full(self.length, NO_FRAME)
+        known = np.flatnonzero(self.number != NO_FRAME)
+        position[self.number[known]] = known
+        return position
+
+    @cached_property
     def key_frames(self) -> np.ndarray:
         """The frame numbers of the keyframes, in order: (K,) int64."""
         return np.zeros(1, np.int64) if self.number is None else self.number[self.keys]
@@ -62,10 +71,7 @@ class FrameIndex:
         even = np.arange(self.length) / (self.packets.fps or ASSUMED_FPS)
         if self.number is None:
             return even
-        order = np.full(self.length, NO_FRAME)
-        known = np.flatnonzero(self.number != NO_FRAME)
-        order[self.number[known]] = known
-        pts = self.packets.pts[order]
+        pts = self.packets.pts[self.position]
         if np.any(pts == NO_TIME):
             return even
         return (pts if self.packets.timed or np.all(np.diff(pts) > 0) else np.sort(pts)) * self.packets.unit
