@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from napari_ubam.study import Study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster so, and every machine computes the same
+os.environ["NAPARI_UBAM_CACHE"] = tempfile.mkdtemp(prefix="napari-ubam-cache-")  # not the user's
 os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes the user's settings; read when it is imported
 
 with contextlib.suppress(ImportError):

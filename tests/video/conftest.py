@@ -20,11 +20,15 @@ def picture(t: int, height: int = 48, width: int = 64) -> np.ndarray:
     return image
 
 
-def make_video(path, codec, pix_fmt="yuv420p", times=None, gop=12, b_frames=2, options=None, n=N):
-    """Write ``n`` pictures with PyAV; ``times`` [ms] make the rate variable."""
+def make_video(
+    path, codec, pix_fmt="yuv420p", times=None, gop=12, b_frames=2, options=None, n=N, size=(48, 64), pixel=1
+):
+    """Write ``n`` pictures with PyAV; ``times`` [ms] make the rate variable, ``pixel`` is how wide a pixel is."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        (stream.height, stream.width), stream.pix_fmt = size, pix_fmt
+        if pixel != 1:
+            stream.sample_aspect_ratio = Fraction(pixel)
         if gop:
             stream.codec_context.gop_size = gop
         if b_frames is not None:
@@ -33,23 +37,26 @@ def make_video(path, codec, pix_fmt="yuv420p", times=None, gop=12, b_frames=2, o
         if times is not None:
             stream.codec_context.time_base = base
         for t in range(n):
-            frame = av.VideoFrame.from_ndarray(picture(t), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(picture(t, *size), format="rgb24")
             frame.pts, frame.time_base = t if times is None else int(times[t]), base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
 
-def remux(source, path, options=None, shift=0, rotation=None):
-    """Copy the packets into a new container, presented ``shift`` frames earlier."""
+def remux(source, path, options=None, shift=0, rotation=None, skip=0, jump=0):
+    """Copy the packets into a new container.
+
+    They are presented ``shift`` frames earlier, without the first ``skip`` packets; from the middle on ``jump`` later.
+    """
     with av.open(str(source)) as old, av.open(str(path), "w", options=options or {}) as new:
         stream = old.streams.video[0]
         copy = new.add_stream_from_template(stream)
         if rotation is not None:
             copy.set_display_rotation(rotation)
-        earlier = int(shift / 25 / stream.time_base)
-        for packet in old.demux(stream):
-            if packet.dts is not None:
+        for i, packet in enumerate(old.demux(stream)):
+            if packet.dts is not None and i >= skip:
+                earlier = int((shift - jump * (i >= N // 2)) / 25 / stream.time_base)
                 packet.stream = copy
                 packet.pts -= earlier
                 packet.dts -= earlier
@@ -72,7 +79,14 @@ def decode_all(path) -> list[np.ndarray]:
 
 def make_kind(kind: str, folder: Path) -> Path:
     """Make one of the awkward videos."""
-    if kind in ("edit_list.mp4", "fragmented.mp4"):
+    if kind in (
+        "edit_list.mp4",
+        "fragmented.mp4",
+        "late.mp4",
+        "no_keyframe_first.ts",
+        "no_keyframe_first.mkv",
+        "jump.mkv",
+    ):
         plain = make_video(folder / "plain.mp4", "libx264")
     match kind:
         case "constant.mp4":
@@ -102,6 +116,49 @@ def make_kind(kind: str, folder: Path) -> Path:
             return make_video(folder / kind, "wmv2", b_frames=0)
         case "web.webm":
             return make_video(folder / kind, "libvpx", b_frames=None, options={"deadline": "realtime", "cpu-used": "8"})
+        case "vp9.webm" | "odd.webm":
+            size = (47, 65) if kind.startswith("odd") else (48, 64)
+            options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "1", "lag-in-frames": "10"}
+            return make_video(folder / kind, "libvpx-vp9", b_frames=None, options=options, size=size)
+        case "av1.mkv" | "av1.mp4":
+            options = {"preset": "12", "svtav1-params": "lp=1"}
+            return make_video(folder / kind, "libsvtav1", b_frames=None, options=options, size=(64, 64))
+        case "h265.mp4":
+            return make_video(folder / kind, "libx265", options={"x265-params": "log-level=none"})
+        case "10_bits.mkv":
+            options = {"x265-params": "log-level=none"}
+            return make_video(folder / kind, "libx265", "yuv420p10le", options=options)
+        case "photos.avi" | "photos.mov":
+            return make_video(folder / kind, "mjpeg", "yuvj420p", gop=None, b_frames=None)
+        case "prores.mov":
+            return make_video(folder / kind, "prores_ks", "yuv422p10le", gop=None, b_frames=None)
+        case "raw.avi" | "raw.mov":
+            pix_fmt = "bgr24" if kind.endswith("avi") else "rgb24"
+            return make_video(folder / kind, "rawvideo", pix_fmt, gop=None, b_frames=None)
+        case "grey_16_bits.mkv":
+            return make_video(folder / kind, "ffv1", "gray16le", gop=None, b_frames=None, options={"level": "3"})
+        case "animation.gif":
+            return make_video(folder / kind, "gif", "rgb8", gop=None, b_frames=None)
+        case "interlaced.mts":
+            return make_video(
+                folder / kind, "libx264", options={"x264-params": "interlaced=1:bframes=2"}, size=(64, 64)
+            )
+        case "interlaced.mpg":
+            return make_video(folder / kind, "mpeg2video", options={"flags": "+ildct+ilme"})
+        case "odd.mkv":
+            return make_video(folder / kind, "libx264", "yuv444p", size=(47, 65))
+        case "wide_pixels.mp4":
+            return make_video(folder / kind, "libx264", pixel=Fraction(4, 3))
+        case "late.mp4":
+            return remux(plain, folder / kind, {"avoid_negative_ts": "disabled"}, shift=-60)
+        case "no_keyframe_first.ts" | "no_keyframe_first.mkv":
+            return remux(plain, folder / kind, skip=4)
+        case "jump.mkv":
+            return remux(plain, folder / kind, jump=1000)
+        case "jump_back.ts":
+            parts = [make_video(folder / f"{ms}.ts", "libx264", times=range(ms, ms + 40 * N, 40)) for ms in (9000, 0)]
+            (folder / kind).write_bytes(b"".join(part.read_bytes() for part in parts))
+            return folder / kind
         case "edit_list.mp4":
             return remux(plain, folder / kind, {"avoid_negative_ts": "disabled"}, shift=5)
         case "fragmented.mp4":

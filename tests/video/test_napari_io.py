@@ -20,8 +20,24 @@ def test_reader_gives_lazy_layers(videos, kit):
     assert kind == "image"
     assert meta["name"] == "constant"
     assert meta["rgb"] is True
-    assert meta["metadata"]["ubam"] == {"path": path, "fps": 25.0}
+    about = meta["metadata"]["ubam"]
+    assert (about["path"], about["fps"]) == (path, 25.0)
+    np.testing.assert_allclose(about["timestamps"], np.arange(kit.n) / 25)
+    assert (meta["axis_labels"], meta["contrast_limits"]) == (("time", "y", "x"), (0, 255))
     assert len(get_reader([path, path])([path, path])) == 2
+
+
+def test_pixels_that_are_not_square_and_values_of_more_bits_are_shown_as_they_are(videos, kit):
+    from napari.layers import Layer
+
+    wide, deep = str(videos("wide_pixels.mp4")), str(videos("grey_16_bits.mkv"))
+    [(_, meta, _)] = get_reader(wide)(wide)
+    assert meta["scale"] == pytest.approx((1, 1, 4 / 3))
+    [data] = get_reader(deep)(deep)
+    layer = Layer.create(*data)
+    assert not layer.rgb
+    assert (layer.ndim, layer.dtype) == (3, np.uint16)
+    assert list(layer.contrast_limits) == [data[0][0].min(), data[0][0].max()]
 
 
 def test_what_the_reader_takes(videos, kit, tmp_path, movie):
@@ -71,8 +87,20 @@ def test_contrast_limits_and_colormap_are_applied(tmp_path):
     assert not np.asarray(LazyVideo(path))[..., 1:].any()
     write_image(path, values, {"contrast_limits": [0, 4], "colormap": "gray"})
     assert (np.asarray(LazyVideo(path))[1, 0, 1] == 255).all()
-    write_image(path, (np.nan_to_num(values).clip(0, 9) * 1000).astype(np.uint16), {"contrast_limits": [1000, 2000]})
-    np.testing.assert_array_equal(np.asarray(LazyVideo(path))[0, ..., 1], [[0, 0], [0, 255]])
+    deep = (np.nan_to_num(values).clip(0, 9) * 1000).astype(np.uint16)
+    write_image(path, deep, {"contrast_limits": [1000, 2000], "colormap": "red"})
+    np.testing.assert_array_equal(np.asarray(LazyVideo(path))[0, ..., 0], [[0, 0], [0, 255]])
+    write_image(path, deep, {"contrast_limits": [1000, 2000]})  # in grey the values are kept
+    np.testing.assert_array_equal(np.asarray(LazyVideo(path, native=True)), deep)
+
+
+def test_variable_time_stamps_go_with_the_layer(videos, kit, tmp_path):
+    path = str(videos("variable.mp4"))
+    [(frames, meta, _)] = get_reader(path)(path)
+    write_image(str(tmp_path / "v.mkv"), frames, meta)
+    copy = LazyVideo(tmp_path / "v.mkv")
+    np.testing.assert_allclose(np.diff(copy.timestamps), np.diff(frames.timestamps), atol=2e-3)
+    np.testing.assert_array_equal(np.asarray(copy), np.asarray(frames))
 
 
 def test_side_by_side(movie, tmp_path):

@@ -53,11 +53,13 @@ def test_menus_are_those_that_napari_offers(manifest):
     assert all(map(is_menu_contributable, manifest.contributions.menus))
 
 
-@pytest.mark.parametrize("name", ["Study", "Train", "Embedding", "Magnify", "Transfer", "Keypoints"])
+@pytest.mark.parametrize(
+    "name", ["Study", "Train", "Embedding", "Magnify", "Transfer", "Keypoints", "Video", "Export video"]
+)
 def test_every_widget_opens_in_napari(make_napari_viewer, name):
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-ubam", name)
-    assert type(widget).__name__ == f"{name}Widget"
+    assert type(widget).__name__ == f"{name.split()[0]}Widget"
     viewer.window.remove_dock_widget(widget)
 
 

@@ -17,6 +17,8 @@ COLORMAP = "hot"  # in napari
 FRAME_SHARE, HEAT_SHARE = 0.7, 0.8  # opacities where the heatmap is added to its frame, so that neither is lost
 
 _CAPTION_HEIGHT = 1.9  # lines
+_SUBPIXELS = 4  # bits of a pixel's fraction
+_TIP = 0.3  # of an arrow's length
 PAPER = (18, 18, 20)  # between pictures, and where there is none
 _INK = (235, 235, 235)
 
@@ -39,6 +41,67 @@ def overlay_heatmap(frame: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     ramp = np.clip(3 * share[..., None] - np.arange(3), 0, 1)
     glow = 255 * ramp * ramp * (3 - 2 * ramp)  # napari's own "hot", so that it looks as in the viewer
     return np.clip(np.round(FRAME_SHARE * frame + HEAT_SHARE * glow), 0, 255).astype(np.uint8)
+
+
+def blend(below: np.ndarray | None, picture: np.ndarray, opacity: float, blending: str) -> np.ndarray:
+    """Lay a picture over what is there, as napari's canvas does.
+
+    Parameters
+    ----------
+    below : ndarray of float32, shape (Y, X, 3), or None
+        What is there, 0 to 255; None under the first picture, which lies on black.
+    picture : ndarray of uint8, shape (Y, X, 3)
+        Lies on top.
+    opacity : float
+        Of the picture, 0 to 1.
+    blending : str
+        One of napari's: translucent, translucent_no_depth, additive, minimum, opaque or multiplicative.
+
+    Returns
+    -------
+    ndarray of float32, shape (Y, X, 3)
+        0 to 255.
+    """
+    colours = picture.astype(np.float32)
+    if below is None:
+        return colours if blending == "minimum" else colours * opacity
+    match blending:
+        case "additive":
+            return np.minimum(below + colours * opacity, 255)
+        case "minimum":
+            return np.minimum(below, colours)
+        case "multiplicative":
+            return below * colours / 255
+        case "opaque":
+            return colours
+    return below * (1 - opacity) + colours * opacity
+
+
+def draw_arrows(picture: np.ndarray, arrows: np.ndarray, colour: tuple[int, int, int], width: float) -> np.ndarray:
+    """Draw arrows on a picture.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (Y, X, 3)
+        Left as it is.
+    arrows : ndarray, shape (n, 2, 2)
+        Start (y, x) and direction of each [px]; the middle of the top left pixel is at (0, 0).
+    colour : tuple of int
+        Red, green and blue.
+    width : float
+        Of the lines [px].
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+    """
+    drawn = np.ascontiguousarray(picture).copy()
+    for (y, x), (down, right) in np.asarray(arrows, float) * 2**_SUBPIXELS:
+        tip = (round(x + right), round(y + down))
+        cv2.arrowedLine(
+            drawn, (round(x), round(y)), tip, colour, max(1, round(width)), cv2.LINE_AA, _SUBPIXELS, _TIP
+        )  # fmt: skip
+    return drawn
 
 
 def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str], height: int = 360) -> np.ndarray:

@@ -210,7 +210,9 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
     with open_frames(recording.path) as source:
         frame = recording.frames(len(source))
         fps = source.fps or ASSUMED_FPS
-        squares, interpolated = find_squares(recording, frame, source.shape[1:3], study.settings.turn, fps)
+        squares, interpolated = find_squares(
+            recording, frame, (source.shape[1], source.shape[2]), study.settings.turn, fps
+        )
         sampled = _sampled(study, recording, len(frame))
         n = max(1, round(float(squares[0, 2])))
         with atomic_path(folder) as new:

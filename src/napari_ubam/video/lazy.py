@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import itertools
+import warnings
+import weakref
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
 
 from napari_ubam.errors import VideoError
-from napari_ubam.video.decoder import Decoder, index_by_decoding
-from napari_ubam.video.packets import FrameIndex, index_by_time, scan
+from napari_ubam.progress import Report, silent
+from napari_ubam.video.decoder import Damage, Decoder
+from napari_ubam.video.frame_cache import FRAME_CACHE, frame_bytes
+from napari_ubam.video.indexing import index_video
 from napari_ubam.video.source import FrameSource
 
-_CACHE_BYTES = 128 * 2**20
-_PROBE = 32  # frames at the start that are decoded to see whether times can be trusted
+_AHEAD = 16  # frames that are decoded before they are asked for
+_NOTHING = -9
+_WINDOW = 0.5  # of the cache, for the frames before one that was jumped to: who steps back finds them there
+
+_numbers = itertools.count()
+_thread = ThreadPoolExecutor(1, thread_name_prefix="napari-ubam-read-ahead")
 
 
 class LazyVideo(FrameSource):
@@ -25,15 +36,32 @@ class LazyVideo(FrameSource):
 
     Frame ``t`` is the ``t``-th frame that decoding the file from its start gives, for constant
     and variable rates, B-frames, open groups of pictures and edit lists. Opening passes once over the
-    packets without decoding; only where their times cannot be trusted is the file decoded once.
-    In a damaged stretch the decoder makes up what is missing, and may make up something else after a jump.
-    Pictures are turned upright as the file says. Reading one frame after the other does not seek,
-    and frames decoded on the way stay in a small cache. May be used from several threads.
+    packets without decoding; only where their times cannot be trusted is the file decoded once. What was found
+    is kept in the user's cache folder. Pictures are turned upright as the file says.
+
+    Reading one frame after the other does not seek, and decodes some frames ahead, forwards or backwards. Decoded
+    frames stay in a cache of 512 MB that all videos share (`FRAME_CACHE`). May be used from several threads, and
+    pickled.
+
+    Damaged frames are shown as the last good one before them. Where the file is damaged shows when it is decoded, if
+    the decoder notices (that of H.265 seldom does): `damaged` lists what was found so far, and the first find warns.
 
     Parameters
     ----------
     path : str or Path
         The video file; of several video streams the first is read.
+    native : bool
+        Give frames as they are stored: grey ones as (T, Y, X), and more than 8 bits as uint16; grey values are not
+        scaled, colours are scaled to 16 bits.
+    report : callable, optional
+        Told of the progress of the first pass.
+
+    Attributes
+    ----------
+    pixel_aspect : float
+        Width of a pixel over its height, as shown upright.
+    bits : int
+        Of a value: 8, or for native frames up to 16.
 
     Raises
     ------
@@ -41,34 +69,62 @@ class LazyVideo(FrameSource):
         If the file is missing, is no video, or no frame of it can be decoded.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    _decoder: Decoder | None
+    _key: int
+
+    def __init__(self, path: str | Path, *, native: bool = False, report: Report = silent) -> None:
         self.path = Path(path)
-        self._lock = RLock()
-        self._cache: OrderedDict[int, VideoFrame] = OrderedDict()
-        self._cached_bytes = 0
-        self._index = _index(self.path)
-        self._decoder: Decoder | None = None
+        self._index = index_video(self.path, report)
+        self._damage = Damage(self._index)
         self.fps = self._index.packets.fps
         self.problem = self._index.problem
-        with self._lock:
-            first = self._decoded(0)
+        self._start()
+        first = self._decoded(0)
         self._width, self._height = first.width, first.height
+        self._frame_bytes = frame_bytes(first)
         self._quarter_turns = round(first.rotation / 90) % 4  # anticlockwise
-        sides = (first.height, first.width) if self._quarter_turns % 2 == 0 else (first.width, first.height)
-        self.shape = (self._index.length, *sides, 3)
+        turned = self._quarter_turns % 2 == 1
+        aspect = self._open_decoder().pixel_aspect
+        self.pixel_aspect = 1 / aspect if turned else aspect
+        sides = (first.width, first.height) if turned else (first.height, first.width)
+        self._format, self.bits = _native_format(first) if native else ("rgb24", 8)
+        self.dtype = np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+        colour = (3,) if self._format.startswith("rgb") else ()
+        self.shape = (self._index.length, *sides, *colour)
+        self.ndim = len(self.shape)
 
     def __repr__(self) -> str:
         """Give path and shape."""
         return f"LazyVideo({str(self.path)!r}, shape={self.shape})"
 
+    @cached_property
+    def timestamps(self) -> np.ndarray:
+        """When each frame is shown: (T,) float64 [s], as the file says; the first need not be 0.
+
+        Where the file does not say, the mean frame rate tells.
+        """
+        return self._index.times()
+
+    @property
+    def keyframes(self) -> np.ndarray:
+        """Frames that decoding can start from: (K,) int64, in order."""
+        return self._index.key_frames
+
+    @property
+    def damaged(self) -> np.ndarray:
+        """Frames that are known to be damaged by now: (D,) int64, in order."""
+        return np.flatnonzero(self._damage.frames)
+
     def read(self, frames: Sequence[int]) -> np.ndarray:
         """Read some frames; see `FrameSource.read`."""
         numbers = self._numbers(frames)
-        out = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
-        with self._lock:
-            for i in np.argsort(numbers, kind="stable"):
-                frame = self._decoded(numbers[i])
-                out[i] = self._upright(self._open_decoder().rgb(frame, self._width, self._height))
+        if len(numbers) == 1:  # a frame of a large video is not copied once more
+            picture = self._picture(self._decoded(numbers[0]))[None]
+            self._read_ahead(numbers[0])
+            return picture
+        out = np.empty((len(numbers), *self.shape[1:]), dtype=self.dtype)
+        for i in np.argsort(numbers, kind="stable"):
+            out[i] = self._picture(self._decoded(numbers[i]))
         return out
 
     def iterate(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
@@ -76,72 +132,97 @@ class LazyVideo(FrameSource):
         numbers = range(*slice(start, stop).indices(len(self)))
         if not numbers:
             return
-        with closing(Decoder(self.path, self._index)) as decoder:
+        with closing(Decoder(self.path, self._index, self._damage)) as decoder:
             for t in numbers:
-                for number, frame in decoder.decode_to(t):
+                for number, frame in decoder.show(t):
                     if number == t:
-                        yield self._upright(decoder.rgb(frame, self._width, self._height))
+                        yield self._converted(frame)
+        self._tell_of_damage()
 
     def close(self) -> None:
-        """Close the file and empty the cache; reading again opens it again."""
+        """Close the file and forget its frames; reading again opens it again."""
         with self._lock:
-            self._cache.clear()
-            self._cached_bytes = 0
+            self._wanted = _NOTHING
+            FRAME_CACHE.drop(self._key)
             if self._decoder is not None:
                 self._decoder.close()
                 self._decoder = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what another process needs: not what is open."""
+        left_out = {"_lock", "_converting", "_decoder", "_key", "_wanted", "_finalizer"}
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave; the file is opened when it is read."""
+        self.__dict__.update(state)
+        self._start()
+
+    def _start(self) -> None:
+        self._lock, self._converting = RLock(), Lock()
+        self._decoder = None
+        self._key = next(_numbers)  # in the cache
+        self._wanted = _NOTHING  # the frame that was asked for last
+        self._finalizer = weakref.finalize(self, FRAME_CACHE.drop, self._key)
+
     def _decoded(self, t: int) -> VideoFrame:
         """Give frame ``t`` from the cache or from the file; the frames on the way are kept as well."""
-        if t in self._cache:
-            self._cache.move_to_end(t)
-            return self._cache[t]
-        for number, frame in self._open_decoder().decode_to(t):
-            self._keep(number, frame)
+        if (known := FRAME_CACHE.get(self._key, t)) is not None:
+            return known
+        with self._lock:
+            if (known := FRAME_CACHE.get(self._key, t)) is not None:
+                return known
+            decoder = self._open_decoder()
+            decoder.check_unchanged()
+            for number, frame in decoder.show(t):
+                if number == t or (t - number) * frame_bytes(frame) < _WINDOW * FRAME_CACHE.limit:
+                    FRAME_CACHE.keep(self._key, number, frame)
+            self._tell_of_damage()
         return frame
 
-    def _keep(self, t: int, frame: VideoFrame) -> None:
-        if t in self._cache:
-            self._cached_bytes -= _bytes(self._cache.pop(t))
-        self._cache[t] = frame
-        self._cached_bytes += _bytes(frame)
-        while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
-            self._cached_bytes -= _bytes(self._cache.popitem(last=False)[1])
+    def _read_ahead(self, t: int) -> None:
+        """Decode what will be asked for next if playing goes on as it does."""
+        before, self._wanted = self._wanted, t
+        has_room = FRAME_CACHE.limit > 4 * _AHEAD * self._frame_bytes
+        if before in (t - 1, t + 1) and has_room:
+            _thread.submit(_decode_ahead, weakref.ref(self), t, t - before)
 
     def _open_decoder(self) -> Decoder:
         if self._decoder is None:
-            self._decoder = Decoder(self.path, self._index)
+            self._decoder = Decoder(self.path, self._index, self._damage)
         return self._decoder
 
-    def _upright(self, image: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.rot90(image, self._quarter_turns))
+    def _picture(self, frame: VideoFrame) -> np.ndarray:
+        with self._converting:  # several threads may have the same frame
+            return self._converted(frame)
+
+    def _converted(self, frame: VideoFrame) -> np.ndarray:
+        if (frame.width, frame.height) != (self._width, self._height):
+            frame = frame.reformat(self._width, self._height, self._format)
+        image: np.ndarray = frame.to_ndarray(format=self._format)
+        return np.ascontiguousarray(np.rot90(image, self._quarter_turns)) if self._quarter_turns else image
+
+    def _tell_of_damage(self) -> None:
+        if self._damage.frames.any() and not self.problem:
+            self.problem = f"{self.path} is damaged: frames that cannot be decoded are shown as the last good one."
+            warnings.warn(self.problem, stacklevel=4)
 
 
-def _index(path: Path) -> FrameIndex:
-    """Index a video by its packets' times where these hold, by decoding otherwise."""
-    packets = scan(path)
-    if packets.sound:
-        index = index_by_time(packets)
-        if _holds(path, index):
-            return index
-    return index_by_decoding(path, packets)
+def _decode_ahead(video: weakref.ref[LazyVideo], t: int, step: int) -> None:
+    """Decode the frames after or before ``t``, unless another one is asked for meanwhile."""
+    for number in range(t + step, t + step * (_AHEAD + 1), step):
+        known = video()
+        if known is None or not 0 <= number < len(known) or known._wanted != t:
+            return
+        try:
+            known._decoded(number)
+        except VideoError:
+            return  # whoever asks for it will be told
 
 
-def _holds(path: Path, index: FrameIndex) -> bool:
-    """Whether the first frames and those after the last keyframe are decoded as the index says."""
-    if not index.length:
-        return False
-    try:
-        with closing(Decoder(path, index)) as decoder:
-            for t in range(min(_PROBE, index.length)):
-                for _ in decoder.decode_to(t):
-                    pass
-            for _ in decoder.decode_to(index.length - 1):
-                pass
-            return decoder.remaining() == 0
-    except VideoError:
-        return False
-
-
-def _bytes(frame: VideoFrame) -> int:
-    return sum(plane.buffer_size for plane in frame.planes)
+def _native_format(frame: VideoFrame) -> tuple[str, int]:
+    """Give the pixel format that keeps what a frame holds, and the bits of a value."""
+    bits = max(component.bits for component in frame.format.components)
+    if frame.format.name.startswith("gray") and len(frame.format.components) == 1 and bits <= 16:
+        return ("gray", 8) if bits == 8 else (f"gray{bits}le", bits)
+    return ("rgb48le", 16) if bits > 8 else ("rgb24", 8)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,17 @@ from typing import Any
 import numpy as np
 
 from napari_ubam.errors import VideoError
-from napari_ubam.video.images import TIFF_SUFFIXES, TiffStack, image_files, to_uint8
+from napari_ubam.progress import Progress, Report
+from napari_ubam.video.images import TIFF_SUFFIXES, TiffStack, image_files
+from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.open import VIDEO_SUFFIXES, open_frames
+from napari_ubam.video.panel import Panel
 from napari_ubam.video.source import FrameSource
-from napari_ubam.video.write import write_video
+from napari_ubam.video.write import LOSSLESS_SUFFIXES, write_video
 
 LayerData = tuple[Any, dict[str, Any], str]
-_DEFAULT_FPS = 25.0
+DEFAULT_FPS = 25.0
+_PATIENCE = 0.5  # seconds before progress is shown
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
@@ -47,12 +53,56 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     """
     layers: list[LayerData] = []
     for p in _as_list(path):
-        frames = open_frames(p)
+        with _progress_shown() as report:
+            frames = open_frames(p, native=True, report=report)
         if frames.problem:
             warnings.warn(frames.problem, stacklevel=2)
-        metadata = {"ubam": {"path": str(frames.path), "fps": frames.fps}}
-        layers.append((frames, {"name": frames.path.stem, "rgb": True, "metadata": metadata}, "image"))
+        layers.append((frames, _attributes(frames), "image"))
     return layers
+
+
+def _attributes(frames: FrameSource) -> dict[str, Any]:
+    """Give the attributes of the layer that shows some frames."""
+    about: dict[str, Any] = {"path": str(frames.path), "fps": frames.fps}
+    attributes: dict[str, Any] = {
+        "name": frames.path.stem,
+        "rgb": frames.ndim == 4,
+        "contrast_limits": (0, 255),
+        "axis_labels": ("time", "y", "x"),
+        "metadata": {"ubam": about},
+    }
+    if isinstance(frames, LazyVideo):
+        about["timestamps"] = frames.timestamps
+        attributes["scale"] = (1.0, 1.0, frames.pixel_aspect)
+        if frames.bits > 8 and frames.ndim == 3:  # cameras seldom use all that 16 bits can hold
+            first = frames[0]
+            attributes["contrast_limits"] = (int(first.min()), max(int(first.max()), int(first.min()) + 1))
+        elif frames.bits > 8:
+            attributes["contrast_limits"] = (0, 2**frames.bits - 1)
+    return attributes
+
+
+@contextmanager
+def _progress_shown() -> Iterator[Report]:
+    """Show in napari's activity dock how far opening a file is, if it takes long."""
+    from napari.utils import progress
+
+    begun = time.monotonic()
+    bars: list[progress] = []
+
+    def show(report: Progress) -> None:
+        if not bars and time.monotonic() - begun > _PATIENCE:
+            bars.append(progress(total=report.total))
+        for bar in bars:
+            bar.set_description(report.stage)
+            bar.total = report.total
+            bar.update(report.done - bar.n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -61,12 +111,13 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        ``.mkv`` (lossless) or ``.mp4``.
+        ``.mkv`` (lossless), ``.mp4``, ``.mov``, ``.webm`` or ``.gif``.
     data : array
         (T, Y, X, 3) or (Y, X, 3) if ``meta["rgb"]``, else (T, Y, X) or (Y, X).
     meta : dict
-        The layer's attributes. Its contrast limits and colormap are applied, the rate is taken from
-        ``metadata["ubam"]["fps"]``, 25 if that is not there.
+        The layer's attributes. ``.mkv`` gets colours, and grey values of 8 or 16 bits, as they are; otherwise the
+        layer's contrast limits and colormap are applied, and the user is told. Frame rate and time stamps are those of
+        ``metadata["ubam"]``; 25 frames per second if there are none.
 
     Returns
     -------
@@ -78,7 +129,18 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     VideoError
         If the layer is no video, or cannot be written.
     """
-    return write_side_by_side(path, [(data, meta, "image")])
+    panel = panel_of(data, meta)
+    times = times_of(meta)
+    kept = Path(path).suffix.lower() in LOSSLESS_SUFFIXES and panel.can_be_kept
+    if not kept and not panel.rgb:
+        from napari.utils.notifications import show_info
+
+        low, high = panel.limits_of(panel.dtype)
+        show_info(f"{path}: values from {low:g} to {high:g} are written in the colours that the layer shows them in.")
+    frames = panel.values() if kept else panel.pictures(panel.length)
+    fps = fps_of(meta) or DEFAULT_FPS
+    write_video(path, frames, fps, times=times if times is not None and len(times) == panel.length else None)
+    return [path]
 
 
 def write_side_by_side(path: str, layers: Sequence[LayerData]) -> list[str]:
@@ -90,7 +152,7 @@ def write_side_by_side(path: str, layers: Sequence[LayerData]) -> list[str]:
     Parameters
     ----------
     path : str
-        ``.mkv`` (lossless) or ``.mp4``.
+        As for `write_image`.
     layers : sequence of (data, meta, type)
         As for `write_image`, from left to right.
 
@@ -104,63 +166,40 @@ def write_side_by_side(path: str, layers: Sequence[LayerData]) -> list[str]:
     VideoError
         If a layer is no video or image, or the video cannot be written.
     """
-    panels = [_Panel(data, meta, path) for data, meta, _ in layers]
-    rates = [rate for _, meta, _ in layers if (rate := _fps(meta))]
+    panels = [panel_of(data, meta) for data, meta, _ in layers]
+    rates = [rate for _, meta, _ in layers if (rate := fps_of(meta))]
     height = max(panel.height for panel in panels)
     length = max(panel.length for panel in panels)
 
     def frames() -> Iterator[np.ndarray]:
         for pictures in zip_longest(*[panel.pictures(length) for panel in panels]):
             yield np.concatenate(
-                [_padded(p, panel, height) for p, panel in zip(pictures, panels, strict=True)],
-                axis=1,
+                [panel.padded(picture, height) for picture, panel in zip(pictures, panels, strict=True)], axis=1
             )
 
-    write_video(path, frames(), rates[0] if rates else _DEFAULT_FPS)
+    write_video(path, frames(), rates[0] if rates else DEFAULT_FPS)
     return [path]
 
 
-class _Panel:
-    """One layer's part of the picture."""
+def panel_of(data: Any, meta: dict[str, Any]) -> Panel:
+    """Make a panel of an Image layer's data and attributes.
 
-    def __init__(self, data: Any, meta: dict[str, Any], path: str) -> None:
-        self._data = data[0] if isinstance(data, list | tuple) or meta.get("multiscale") else data
-        self._rgb = bool(meta.get("rgb"))
-        shape = self._data.shape[:-1] if self._rgb else self._data.shape
-        if len(shape) not in (2, 3):
-            raise VideoError(
-                f"{path} was not written: layer '{meta.get('name', '')}' has {len(shape)} dimensions; "
-                "only images and videos (time, y, x) can be saved as a video."
-            )
-        self._is_still = len(shape) == 2
-        self.length = 1 if self._is_still else shape[0]
-        self.height, self.width = shape[-2:]
-        self._limits = meta.get("contrast_limits")
-        self._colormap = _colormap(meta) if not self._rgb else None
-
-    def pictures(self, length: int) -> Iterator[np.ndarray]:
-        """Give the panel's pictures (Y, X, 3) uint8; a still one ``length`` times."""
-        if self._is_still:
-            picture = self._picture(np.asarray(self._data))
-            for _ in range(length):
-                yield picture
-        elif isinstance(self._data, FrameSource):
-            yield from self._data.iterate()
-        else:
-            for t in range(self.length):
-                yield self._picture(np.asarray(self._data[t]))
-
-    def _picture(self, image: np.ndarray) -> np.ndarray:
-        if image.dtype != np.uint8 or not self._rgb:
-            image = to_uint8(image, *self._range(image.dtype))
-        if self._colormap is not None:
-            image = self._colormap[image]
-        return np.broadcast_to(image[..., :3] if image.ndim == 3 else image[..., None], (self.height, self.width, 3))
-
-    def _range(self, dtype: np.dtype) -> tuple[float, float]:
-        if self._limits is not None:
-            return float(self._limits[0]), float(self._limits[1])
-        return (0, float(np.iinfo(dtype).max)) if np.issubdtype(dtype, np.integer) else (0, 1)
+    Raises
+    ------
+    VideoError
+        If the layer is no image or video.
+    """
+    data = data[0] if isinstance(data, list | tuple) or meta.get("multiscale") else data
+    rgb = bool(meta.get("rgb"))
+    limits = meta.get("contrast_limits")
+    return Panel(
+        data,
+        rgb=rgb,
+        name=str(meta.get("name", "")),
+        limits=None if limits is None else (float(limits[0]), float(limits[1])),
+        gamma=float(meta.get("gamma", 1)),
+        colours=None if rgb else _colormap(meta),
+    )
 
 
 def _colormap(meta: dict[str, Any]) -> np.ndarray | None:
@@ -173,15 +212,17 @@ def _colormap(meta: dict[str, Any]) -> np.ndarray | None:
     return np.asarray(np.round(colormap.map(np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8))
 
 
-def _padded(picture: np.ndarray | None, panel: _Panel, height: int) -> np.ndarray:
-    """Set a picture into its place, black where there is none."""
-    out = np.zeros((height, panel.width, 3), dtype=np.uint8)
-    if picture is not None:
-        out[: panel.height] = picture
-    return out
+def times_of(meta: dict[str, Any]) -> np.ndarray | None:
+    """Give a layer's time stamps [s], if it has some that are not at a constant rate."""
+    times = meta.get("metadata", {}).get("ubam", {}).get("timestamps")
+    if times is None or len(times) < 3 or np.any(np.diff(times) <= 0):
+        return None
+    uneven = np.ptp(np.diff(times)) > 2e-3  # containers round to milliseconds
+    return np.asarray(times) if uneven else None
 
 
-def _fps(meta: dict[str, Any]) -> float:
+def fps_of(meta: dict[str, Any]) -> float:
+    """Give a layer's frames per second, 0.0 if it does not know."""
     return float(meta.get("metadata", {}).get("ubam", {}).get("fps") or 0.0)
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_ubam.errors import VideoError
+from napari_ubam.progress import Report, silent
 from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES, ImageFolder, TiffStack
 from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.source import FrameSource
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".wmv", ".webm")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".wmv", ".webm", ".gif")
 
 
-def open_frames(path: str | Path) -> FrameSource:
+def open_frames(path: str | Path, *, native: bool = False, report: Report = silent) -> FrameSource:
     """Open a video file, a multi-page TIFF, or a folder of numbered images.
 
     Parameters
     ----------
     path : str or Path
         The file or folder.
+    native : bool
+        Give the frames of a video as they are stored: grey ones as (T, Y, X), more than 8 bits as uint16.
+    report : callable, optional
+        Told of the progress, where opening a video takes long.
 
     Returns
     -------
@@ -38,4 +43,4 @@ def open_frames(path: str | Path) -> FrameSource:
         return TiffStack(path)
     if suffix in IMAGE_SUFFIXES:
         raise VideoError(f"{path} is a single image. Choose a video, or the folder that holds all images.")
-    return LazyVideo(path)
+    return LazyVideo(path, native=native, report=report)

@@ -1,10 +1,11 @@
-"""Which frame each packet of a video becomes, found without decoding."""
+"""What the packets of a video tell without being decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -13,9 +14,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from napari_ubam.errors import VideoError
+from napari_ubam.progress import Progress, Report, silent
 
 NO_TIME = np.iinfo(np.int64).min
-NO_FRAME = -1
+_MOST_REORDERED = 64  # packets; codecs show a frame at most 16 packets later than it is decoded
+_BETWEEN_REPORTS = 1000  # packets
 _SMALLEST_PICTURE = 16  # bytes; MPEG-4 writes 'nothing changed' in fewer, and decoders give no frame for it
 
 
@@ -39,8 +42,14 @@ class Packets:
         Mean frames per second, 0.0 if unknown.
     expected : int
         Number of frames that the file's header promises, 0 if it does not say.
-    sound : bool
-        Nothing speaks against taking the times at their word.
+    unit : float
+        Of the times [s].
+    stamp : tuple of int
+        Size [bytes] and time of modification [ns] of the file.
+    timed : bool
+        Nothing speaks against ordering the frames by their times.
+    whole : bool
+        Nothing speaks for packets that are missing or damaged.
     """
 
     pts: np.ndarray
@@ -50,43 +59,10 @@ class Packets:
     shown: np.ndarray
     fps: float
     expected: int
-    sound: bool
-
-
-@dataclass(frozen=True)
-class FrameIndex:
-    """Where each frame of a video comes from.
-
-    Attributes
-    ----------
-    packets : Packets
-        The packets of the file.
-    number : np.ndarray or None
-        (P,) int64: the frame that each packet becomes, NO_FRAME if none. None: not known, frames
-        can only be counted from the start.
-    keys : np.ndarray
-        (K,) int64: packets that decoding can start from, by frame number.
-    length : int
-        Number of frames.
-    problem : str
-        What is wrong with the file, empty if nothing is.
-    """
-
-    packets: Packets
-    number: np.ndarray | None
-    keys: np.ndarray
-    length: int
-    problem: str = ""
-
-    def key_before(self, t: int) -> int:
-        """Give the position in `keys` of the last keyframe that is shown no later than frame ``t``.
-
-        Frames that are decoded after a keyframe but shown before it (open groups of pictures)
-        need the keyframe before that one.
-        """
-        if self.number is None:
-            return 0
-        return max(0, int(np.searchsorted(self.number[self.keys], t, side="right")) - 1)
+    unit: float
+    stamp: tuple[int, int]
+    timed: bool
+    whole: bool
 
 
 @contextmanager
@@ -125,6 +101,12 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Give what tells whether a file has changed: its size [bytes] and time of modification [ns]."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
 def read_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
     """Give the packets up to the end of the file, or up to where it cannot be read any further.
 
@@ -138,7 +120,7 @@ def read_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.
         return
 
 
-def scan(path: Path) -> Packets:
+def scan(path: Path, report: Report = silent) -> Packets:
     """Pass over the packets of a video once, without decoding.
 
     Raises
@@ -146,48 +128,45 @@ def scan(path: Path) -> Packets:
     VideoError
         If the file is missing, is no video or has no packet.
     """
-    rows, corrupt = [], False
+    rows, done, stage = [], 0, f"reading {path.name}"
     with opened(path) as (container, stream):
-        for packet in read_packets(container, stream):
-            corrupt |= packet.is_corrupt
-            rows.append(
-                (
-                    NO_TIME if packet.pts is None else packet.pts,
-                    NO_TIME if packet.dts is None else packet.dts,
-                    packet.size,
-                    packet.is_keyframe,
-                    not packet.is_discard,
-                )
-            )
+        stamp = stamp_of(path)
+        packets = read_packets(container, stream)
+        while some := [
+            (packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
+            for packet in islice(packets, _BETWEEN_REPORTS)
+        ]:
+            rows += some
+            done += sum(row[2] for row in some)
+            report(Progress(stage, min(done, stamp[0]), stamp[0]))
         if not rows:
             raise VideoError(f"{path} has no pictures in it: it was cut off, or never recorded. Leave it out.")
-        pts, dts, size, key, shown = np.array(rows, dtype=np.int64).T
-        key, shown = key.astype(bool), shown.astype(bool)
-        fps = _mean_rate(pts[shown], stream)
+        pts, dts, size, key, cut, damaged = zip(*rows, strict=True)
+        times, shown, keys = _times(pts), ~np.array(cut, bool), np.array(key, bool)
+        sizes = np.array(size, np.int64)
+        fps = _mean_rate(times[shown], stream)
         expected = _promised(container, stream, fps, len(rows))
-        has_times = not np.any(pts == NO_TIME) and len(np.unique(pts)) == len(pts)
-        # AVI keeps no presentation times: they come in file order although the codec shows frames in another
-        in_order = bool(np.all(np.diff(pts) > 0))
         codec = stream.codec_context
-        invented = in_order and bool(codec.has_b_frames) and not key.all()
+        # AVI keeps no presentation times: they come in file order although the codec shows frames in another
+        invented = bool(codec.has_b_frames) and bool(np.all(np.diff(times) > 0)) and not keys.all()
         # VP8 has packets that are never shown, MPEG-4 has packets that repeat the frame before
-        hidden = codec.name == "vp8" or ("mpeg4" in codec.name and bool(np.any(size < _SMALLEST_PICTURE)))
-        sound = has_times and not (invented or hidden or corrupt) and bool(key[0]) and len(rows) >= expected
-    return Packets(pts, dts, size, key, shown, fps, expected, sound)
+        hidden = codec.name == "vp8" or ("mpeg4" in codec.name and bool(np.any(sizes < _SMALLEST_PICTURE)))
+        timed = _are_in_order(times) and not (invented or hidden)
+        whole = not any(damaged) and bool(keys[0]) and len(rows) >= expected
+        unit = float(stream.time_base or 0)
+    return Packets(times, _times(dts), sizes, keys, shown, fps, expected, unit, stamp, timed, whole)
 
 
-def index_by_time(packets: Packets) -> FrameIndex:
-    """Give each packet its frame by presentation time."""
-    shown = np.flatnonzero(packets.shown)
-    return index_by_order(packets, shown[np.argsort(packets.pts[shown])])
+def _times(values: tuple[int | None, ...]) -> np.ndarray:
+    return np.array([NO_TIME if value is None else value for value in values] if None in values else values, np.int64)
 
 
-def index_by_order(packets: Packets, order: np.ndarray, problem: str = "") -> FrameIndex:
-    """Give each packet its frame by the order (T,) in which the packets become frames."""
-    number = np.full(len(packets.size), NO_FRAME, dtype=np.int64)
-    number[order] = np.arange(len(order))
-    keys = order[packets.key[order]]
-    return FrameIndex(packets, number, keys, len(order), problem)
+def _are_in_order(pts: np.ndarray) -> bool:
+    """Whether all times are there, no two are alike, and none is further out of order than a codec reorders frames."""
+    if np.any(pts == NO_TIME):
+        return False
+    order = np.argsort(pts)
+    return bool(np.all(np.diff(pts[order]) > 0)) and int(np.abs(order - np.arange(len(pts))).max()) < _MOST_REORDERED
 
 
 def _mean_rate(pts: np.ndarray, stream: VideoStream) -> float:

@@ -21,7 +21,9 @@ class FrameSource(ABC):
     path : Path
         The file or folder that the frames come from.
     shape : tuple of int
-        (T, Y, X, 3).
+        (T, Y, X, 3); some sources can be told to give grey frames as (T, Y, X).
+    dtype : np.dtype
+        uint8; some sources can be told to give uint16.
     fps : float
         Mean frames per second; 0.0 if unknown.
     problem : str
@@ -29,11 +31,11 @@ class FrameSource(ABC):
     """
 
     path: Path
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
     fps: float = 0.0
     problem: str = ""
-    dtype = np.dtype(np.uint8)
-    ndim = 4
+    dtype: np.dtype = np.dtype(np.uint8)
+    ndim: int = 4
 
     @abstractmethod
     def read(self, frames: Sequence[int]) -> np.ndarray:
@@ -80,18 +82,22 @@ class FrameSource(ABC):
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Index as numpy does; only the frames that axis 0 asks for are read."""
-        first, *rest = _expand(key)
+        entries = _expand(key, self.ndim)
+        at = next(i for i, entry in enumerate(entries) if entry is not None)
+        first = entries[at]
         if isinstance(first, slice):
-            return self.read(range(*first.indices(len(self))))[:, *rest]
+            entries[at] = slice(None)
+            return self.read(range(*first.indices(len(self))))[tuple(entries)]
         wanted = np.asarray(first)
         if wanted.dtype == bool:
             if wanted.shape != (len(self),):
                 raise IndexError(f"a mask over {len(self)} frames is needed, not one of shape {wanted.shape}")
             wanted = np.flatnonzero(wanted)
-        if wanted.ndim == 0:
-            picked: np.ndarray = self.read([int(wanted)])[0][tuple(rest)]
-            return picked
-        return self.read(wanted.astype(int).tolist())[:, *rest]
+        if wanted.size and not np.issubdtype(wanted.dtype, np.integer):
+            raise IndexError(f"frames are counted by whole numbers, slices or a mask, not by {first!r}")
+        entries[at] = np.arange(wanted.size).reshape(wanted.shape) if wanted.ndim else 0
+        picked: np.ndarray = self.read(wanted.astype(int).ravel().tolist())[tuple(entries)]
+        return picked
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         """Read everything: only for recordings that fit into memory."""
@@ -117,14 +123,12 @@ class FrameSource(ABC):
         return numbers
 
 
-def _expand(key: Any) -> tuple[Any, ...]:
-    """Write an index as one entry for each of the four axes."""
+def _expand(key: Any, ndim: int) -> list[Any]:
+    """Write an index as one entry for each axis; None, which adds an axis, stays where it is."""
     entries = list(key) if isinstance(key, tuple) else [key]
-    if any(entry is None for entry in entries):
-        raise IndexError("frames cannot be indexed with None; add axes to what is read")
     dots = [i for i, entry in enumerate(entries) if entry is Ellipsis]
+    missing = ndim - sum(entry is not None and entry is not Ellipsis for entry in entries)
+    if missing < 0 or len(dots) > 1:
+        raise IndexError(f"there are {ndim} axes: time, y, x and, unless grey, colour")
     at = dots[0] if dots else len(entries)
-    before, after = entries[:at], entries[at + 1 :]
-    if len(before) + len(after) > 4 or len(dots) > 1:
-        raise IndexError("frames have four axes: time, y, x and colour")
-    return (*before, *[slice(None)] * (4 - len(before) - len(after)), *after)
+    return [*entries[:at], *[slice(None)] * missing, *entries[at + 1 :]]
