@@ -11,6 +11,7 @@ import pandas as pd
 
 FEW = 6  # subjects in a group
 ENOUGH = 19  # reference subjects for a single subject to reach p = 0.05
+SPOKEN = {"important": "the share of frames with important deviation", "abnormal": "the share of abnormal frames"}
 
 
 def findings(
@@ -50,7 +51,7 @@ def findings(
     sentences += [_how_different(row) for row in others if math.isfinite(row["auc"])]
     if overall is not None:
         sentences += [
-            f"In {row['measure']}, the groups {row['groups']} "
+            f"In {_spoken(row)}, the groups {row['groups']} "
             f"{'differ' if row['p_value'] <= 0.05 else 'do not show a difference'} as a whole "
             f"(Kruskal-Wallis, {row['n_subjects']} subjects, p = {in_digits(row['p_value'])})."
             for row in overall[overall["p_value"].notna()].to_dict("records")
@@ -59,6 +60,11 @@ def findings(
         tested = sessions[sessions["p_value"].notna()].to_dict("records")
         sentences += [_how_changed(row) for row in tested]
     return sentences
+
+
+def _spoken(row: dict[str, Any]) -> str:
+    """Name a measure as one would say it."""
+    return SPOKEN.get(row["measure"], row["measure"])
 
 
 def _who_stands_out(subjects: pd.DataFrame, group: str, reference: str) -> str:
@@ -79,7 +85,7 @@ def _how_different(row: dict) -> str:
     if not math.isfinite(row["auc"]):
         return ""
     text = (
-        f"In {row['measure']}, a subject of the group {row['group']} scores higher than one of {row['reference']} with "
+        f"In {_spoken(row)}, a subject of the group {row['group']} scores higher than one of {row['reference']} with "
         f"probability {row['auc']:.2f} (95 % confidence: {row['auc_low']:.2f} to {row['auc_high']:.2f}"
     )
     if not math.isfinite(row["p_adjusted"]):
@@ -95,7 +101,7 @@ def _how_different(row: dict) -> str:
 
 def _how_changed(row: dict) -> str:
     return (
-        f"In {row['measure']}, {row['n_subjects']} subjects of the group {row['group']} changed from session "
+        f"In {_spoken(row)}, {row['n_subjects']} subjects of the group {row['group']} changed from session "
         f"{row['baseline']} to {row['session']} by {in_digits(row['difference'])} on average (95 % confidence: "
         f"{in_digits(row['difference_low'])} to {in_digits(row['difference_high'])}; p = "
         f"{in_digits(row['p_adjusted'])}, corrected for multiple testing)."
@@ -231,7 +237,7 @@ def _about_small_numbers(subjects: pd.DataFrame, comparison: pd.DataFrame) -> It
     for row in comparison.to_dict("records"):
         pair = f"{row['group']} ({row['n_group']}) and {row['reference']} ({row['n_reference']})"
         if row["note"]:
-            yield f"{row['measure']} of {pair} subjects: {row['note']}."
+            yield f"{_spoken(row)} of {pair} subjects: {row['note']}."
         if row["smallest_p"] > 0.05:
             yield (
                 f"With so few subjects, {pair}, the smallest possible p is {in_digits(row['smallest_p'])}: no "
@@ -266,7 +272,7 @@ def _about_nuisances(nuisances: pd.DataFrame) -> Iterator[str]:
     for row in nuisances[nuisances["as_well"].astype(bool)].to_dict("records"):
         yield (
             f"{_capital(str(row['nuisance']))} separates {row['group']} from {row['reference']} (AUC "
-            f"{row['separation']:.2f}, p = {in_digits(row['p_value'])}) about as well as {row['measure']} does "
+            f"{row['separation']:.2f}, p = {in_digits(row['p_value'])}) about as well as {_spoken(row)} does "
             f"({row['posture_separation']:.2f}): it may be the reason for the difference."
         )
 
