@@ -121,6 +121,7 @@ def test_it_runs_every_step_and_saves_pictures_and_videos(finished):
         assert video.shape[1:] == picture.shape
     text = "\n".join(said)
     assert "of 2 impaired subjects stood out" in text
+    assert re.search(r"Only \d steps of training fitted", text)
     for path in demo.files:
         assert path.exists()
         assert str(path) in text

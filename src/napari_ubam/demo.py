@@ -21,6 +21,7 @@ from napari_ubam import pipeline
 from napari_ubam.errors import Problem, UbamError
 from napari_ubam.files import atomic_path, clear_errors, write_text
 from napari_ubam.magnify.compose import overlay_heatmap, side_by_side
+from napari_ubam.models.store import load_config
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.sample import write_cohort
 from napari_ubam.settings import MagnifySettings, Settings, StudySettings, TrainSettings
@@ -31,6 +32,7 @@ from napari_ubam.video import open_frames, write_video
 Say = Callable[[str], object]
 
 REFERENCE, IMPAIRED = "healthy", "impaired"
+FEW_STEPS = 250  # of training the posture: with fewer, limbs are drawn as ghosts
 _MARK = "demo.json"  # what makes a folder a demo's: the settings that it was begun with
 
 
@@ -129,6 +131,12 @@ def run_demo(
     study = _make_study(folder, settings, report)
     for problem in _run_steps(study, settings, report):
         say(str(problem))
+    steps = load_config(study.models_folder / "posture")["steps"]
+    if steps < FEW_STEPS:
+        say(
+            f"Only {steps} steps of training fitted into the time of a demo: too few for good pictures. For better "
+            f"ones: napari-ubam train {study.folder} --preset quick, and embed, deviate and magnify anew."
+        )
     subjects, frames = read_result(study, "subjects", "deviate"), read_result(study, "deviation", "deviate")
     demo = _choose(study, subjects, frames, settings.magnify, folder)
     _save_pictures(demo, folder, report)
@@ -244,7 +252,7 @@ def _run_steps(study: Study, settings: DemoSettings, report: Report) -> Iterator
     if not (results / "subjects.csv").exists():
         yield from pipeline.deviate(study, report=report)
     if not (results / "groups.csv").exists():
-        pipeline.compare(study, report=report)
+        yield from pipeline.compare(study, report=report)
     if not (results / "report.html").exists():
         pipeline.make_report(study, report=report)
 
