@@ -32,7 +32,7 @@ from napari_ubam.video import open_frames, write_video
 Say = Callable[[str], object]
 
 REFERENCE, IMPAIRED = "healthy", "impaired"
-FEW_STEPS = 250  # of training the posture: with fewer, limbs are drawn as ghosts
+FEW_STEPS = 400  # of training the posture: with fewer, limbs are drawn as ghosts
 _MARK = "demo.json"  # what makes a folder a demo's: the settings that it was begun with
 
 
