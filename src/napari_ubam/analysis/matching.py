@@ -119,7 +119,8 @@ class Matcher:
         if self._settings.reference == "nearest":
             own_group = self._sure_codes([n for n, other in self._movements.items() if other.group == m.group])
             return _NearestFrames(q, own_group, codes, m.fps)
-        found = {s: self._shown(name, s) for s in others}
+        query = self._context(name)
+        found = {s: self._shown(query, s) for s in others}
         # of two, a reference subject is compared with one alone, so none says what is usual
         means = np.stack([codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
         return _SameMoments(q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth)
@@ -136,13 +137,13 @@ class Matcher:
         rows = np.flatnonzero(m.sure)
         rows = rows[np.linspace(0, len(rows) - 1, min(MOMENTS, len(rows))).astype(int)]
         others = [s for s in self.subjects if s != m.subject]
-        shown = np.stack([self._shown(name, s, rows)[0] for s in others], 1)
+        query = self._context(name)[rows]
+        shown = np.stack([self._shown(query, s)[0] for s in others], 1)
         return dict(zip(others, landmark_mixtures(self._aligned[name][rows], shown), strict=True))
 
-    def _shown(self, name: str, subject: str, rows: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """Give what a reference subject shows at a recording's moments, all or some, and how far the matches are."""
-        query, n = self._context(name)[rows], self._settings.n_nearest
-        return match_frames(query, self._contexts[subject], self._codes[subject], n)
+    def _shown(self, query: np.ndarray, subject: str) -> tuple[np.ndarray, np.ndarray]:
+        """Give what a reference subject shows at moments with such contexts, and how far the matches are."""
+        return match_frames(query, self._contexts[subject], self._codes[subject], self._settings.n_nearest)
 
     def _context(self, name: str) -> np.ndarray:
         fps, seconds = self._movements[name].fps, self._settings.context
