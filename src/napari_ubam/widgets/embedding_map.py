@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 CATEGORIES = ("group", "subject", "recording")
 QUANTITIES = ("time", "deviation")
-_REACH = 12  # how near to a point a click must be [px]
 _MAX_LEGEND = 10
 
 
@@ -85,10 +84,5 @@ class EmbeddingMap(ThemedCanvas):
             self.figure.draw_artist(self._marker)
 
     def _on_pressed(self, event: MouseEvent) -> None:
-        if self.data is None or event.inaxes is not self.figure.axes[0]:
-            return
-        on_screen = event.inaxes.transData.transform(self.data.position)
-        distance = np.hypot(*(on_screen - (event.x, event.y)).T)
-        nearest = int(np.argmin(distance))
-        if distance[nearest] <= _REACH * self.device_pixel_ratio:
-            self.point_clicked.emit(nearest)
+        if self.data is not None and (clicked := self.point_at(event, self.data.position)) is not None:
+            self.point_clicked.emit(clicked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -13,7 +14,10 @@ from qtpy.QtWidgets import QSizePolicy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import MouseEvent
     from napari.viewer import Viewer
+
+_REACH = 12  # how near to a point a click must be [px]
 
 
 class ThemedCanvas(FigureCanvasQTAgg):
@@ -46,6 +50,14 @@ class ThemedCanvas(FigureCanvasQTAgg):
         for axes in self.figure.axes:
             _colour(axes, theme.canvas.as_hex(), theme.text.as_hex())
         self.draw_idle()
+
+    def point_at(self, event: MouseEvent, positions: np.ndarray) -> int | None:
+        """Give which of the points at ``positions`` (n, 2) in the first axes was clicked, if any."""
+        if not len(positions) or event.inaxes is not self.figure.axes[0]:
+            return None
+        distance = np.hypot(*(event.inaxes.transData.transform(positions) - (event.x, event.y)).T)
+        nearest = int(np.argmin(distance))
+        return nearest if distance[nearest] <= _REACH * self.device_pixel_ratio else None
 
     def _on_theme_changed(self) -> None:
         self.apply_theme()

@@ -20,7 +20,6 @@ LABELS = {
     "important": "important frames [%]",
     "abnormal": "abnormal clips [%]",
 }
-_REACH = 12  # how near to a point a click must be [px]
 _SPREAD = 0.18
 
 
@@ -59,9 +58,5 @@ class GroupPlot(ThemedCanvas):
         self.apply_theme()
 
     def _on_pressed(self, event: MouseEvent) -> None:
-        if not self.subjects or event.inaxes is not self.figure.axes[0]:
-            return
-        distance = np.hypot(*(event.inaxes.transData.transform(self.positions) - (event.x, event.y)).T)
-        nearest = int(np.argmin(distance))
-        if distance[nearest] <= _REACH * self.device_pixel_ratio:
-            self.subject_clicked.emit(self.subjects[nearest])
+        if (clicked := self.point_at(event, self.positions)) is not None:
+            self.subject_clicked.emit(self.subjects[clicked])
