@@ -24,7 +24,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from napari_ubam.models.behaviour import BehaviourEncoder, clip_samples, clips_around
+from napari_ubam.models.behaviour import clip_samples, clips_around
 from napari_ubam.progress import silent
 from napari_ubam.sample import FPS, make_cohort
 from napari_ubam.settings import TrainSettings
@@ -32,6 +32,7 @@ from napari_ubam.study import Study, read_embedding
 from napari_ubam.training.behaviour import behaviour_recipe
 from napari_ubam.training.fit import fit
 from napari_ubam.training.log import Log
+from napari_ubam.training.modules import Module
 from napari_ubam.training.train import STEPS
 
 COHORT = {"n_healthy": 12, "n_impaired": 8, "n_frames": 160}
@@ -179,17 +180,17 @@ def networks(found: list[Walk], steps: int, seed: int) -> tuple[Encode, Encode]:
             module, recipe.stage, device=torch.device("cpu"), seed=seed, seconds=None,
             checkpoint=Path(folder, "behaviour.safetensors"), report=silent, log=Log(Path(folder, "log.csv")),
         )  # fmt: skip
-    return encoder(untrained.behaviour), encoder(module.behaviour)
+    return encoder(untrained), encoder(module)
 
 
-def encoder(model: BehaviourEncoder) -> Encode:
-    """Give a model as a function of arrays."""
+def encoder(module: Module) -> Encode:
+    """Give a module's behaviour code as a function of arrays."""
+    model = module.get_submodule("behaviour").eval()
 
     def encode(clips: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return model(torch.from_numpy(clips))[0].numpy()
 
-    model.eval()
     return encode
 
 

@@ -20,7 +20,8 @@ from measures import (
     wing_reach,
 )
 
-from napari_ubam.analysis.deviation import Movement, measure_deviation
+from napari_ubam.analysis.deviation import measure_deviation
+from napari_ubam.analysis.matching import Movement
 from napari_ubam.models.inputs import background_of
 from napari_ubam.sample import make_cohort
 from napari_ubam.settings import DeviateSettings, StudySettings
@@ -114,7 +115,7 @@ class Flies:
             )
             for r in self.study.recordings
         }  # fmt: skip
-        deviations, _ = measure_deviation(movements, DeviateSettings(), points=points)
+        deviations = measure_deviation(movements, DeviateSettings(), points=points)
         for name, deviation in deviations.items():
             out = wing_reach(self.keypoints[name]).max(0) > WING_OUT
             if not movements[name].is_reference and 0 < out.sum() < len(out):

@@ -120,7 +120,7 @@ def false_alarms(n_studies: int, seed: int) -> None:
             for test, p_value in test_all(scores, n, study).items():
                 p_values.setdefault(test, []).append(p_value)
         for test, found in p_values.items():
-            rate = np.mean(np.array(found) <= 0.05 + 1e-12)
+            rate = float(np.mean(np.array(found) <= 0.05 + 1e-12))
             lowest = 0.0 if len(set(found)) < N_DISTINCT else LOWEST  # few possible p-values: none is just below 0.05
             bar = f"{100 * lowest:g} to {100 * HIGHEST:g} %"
             print(f"| {name} | {test} | {100 * rate:.1f} % | {bar} | {_met(lowest <= rate <= HIGHEST)} |", flush=True)
@@ -165,8 +165,9 @@ def walkers(seed: int) -> None:
         print(f"| {model} | {found.balanced_accuracy:.2f} | {found.auc:.2f} | {found.p_value:.3f} | {shuffled} |")
     severity = rng.uniform(0, 1.3, 40)
     means = [describe_codes(angles_of(1, i, s, seed)).mean(0) for i, s in enumerate(severity)]
-    found = predict_covariate(np.array(means), list(map(str, range(40))), pd.Series(severity), seed=seed)
-    print(f"\nSeverity of 40 unseen walkers: rank correlation {found.rank_correlation:.2f}, p = {found.p_value:.2f}")
+    predicted = predict_covariate(np.array(means), list(map(str, range(40))), pd.Series(severity), seed=seed)
+    about = f"rank correlation {predicted.rank_correlation:.2f}, p = {predicted.p_value:.2f}"
+    print(f"\nSeverity of 40 unseen walkers: {about}")
 
 
 def stimulation(seed: int) -> None:

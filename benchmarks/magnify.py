@@ -59,8 +59,8 @@ def oracle(recording: SampleRecording, healthy: list[SampleRecording], factor: f
 def sample_truth(study: Study, seed: int, subjects: list[str]) -> dict[str, np.ndarray]:
     """Draw the truth of a study of the sample cohort with that seed again."""
     first = frames_of(study.recordings[0])
-    count = [sum(r.group == group for r in study.recordings) for group in ("healthy", "impaired")]
-    cohort = make_cohort(*count, n_frames=len(first), size=first.shape[1], seed=seed)
+    n_healthy, n_impaired = (sum(r.group == group for r in study.recordings) for group in ("healthy", "impaired"))
+    cohort = make_cohort(n_healthy, n_impaired, n_frames=len(first), size=first.shape[1], seed=seed)
     if not np.array_equal(cohort[0].frames, first):
         sys.exit(f"{study.folder} is not a study of the sample cohort with the seed {seed}.")
     healthy = [r for r in cohort if r.group == "healthy"]

@@ -44,7 +44,7 @@ def fake_study(folder: Path, n_recordings: int, n_frames: int, size: int) -> Stu
         cache.mkdir(parents=True)
         crops = np.lib.format.open_memmap(cache / "crops.npy", "w+", np.uint8, (n_frames, size, size, 3))
         crops[:64] = rng.integers(0, 255, crops[:64].shape, dtype=np.uint8)
-        squares = np.zeros((n_frames, 4), np.float32) + np.float32([0, 0, size, 0])
+        squares = np.tile(np.array([0, 0, size, 0], np.float32), (n_frames, 1))
         np.savez(cache / "index.npz", frame=np.arange(n_frames), squares=squares, interpolated=np.zeros(n_frames, bool))
         about = {"key": crops_key(study, recording), "fps": FPS, "has_background": False}
         (cache / "crops.json").write_text(json.dumps(about))

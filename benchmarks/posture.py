@@ -110,7 +110,7 @@ def train(
                 module, recipe.stage, device=where, seed=seed, seconds=minutes and minutes * 60,
                 checkpoint=Path(folder) / "posture.safetensors", report=silent, log=Log(Path(folder) / "log.csv"),
             )  # fmt: skip
-    posture = module.posture.to(where).eval()
+    posture = module.get_submodule("posture").to(where).eval()
     return lambda f: encode_postures(posture, f.frames, f.background, where)
 
 

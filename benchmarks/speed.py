@@ -66,7 +66,7 @@ def redraw(study: Study, name: str, factor: float, device: str) -> Taken:
     magnifier = pipeline.Magnifier(study, name, device)
     frame = [int(magnifier.frame[len(magnifier.frame) // 2])]
     magnifier.images(frame, 1.5)  # the first takes longer: the video is opened
-    times = [timed(lambda i=i: magnifier.images(frame, factor + i / 1000)) for i in range(N_REDRAWN)]
+    times = [timed(partial(magnifier.images, frame, factor + i / 1000)) for i in range(N_REDRAWN)]
     return Taken(*(statistics.median(of) for of in zip(*times, strict=True)))
 
 

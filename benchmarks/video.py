@@ -96,7 +96,7 @@ def write_file(path: Path, kind: dict[str, Any], n: int = N) -> None:
             copy = new.add_stream_from_template(stream)
             earlier = int(kind["shift"] / 25 / stream.time_base)
             for packet in old.demux(stream):
-                if packet.dts is not None:
+                if packet.dts is not None and packet.pts is not None:
                     packet.stream, packet.pts, packet.dts = copy, packet.pts - earlier, packet.dts - earlier
                     new.mux(packet)
         whole.unlink()
@@ -122,7 +122,7 @@ class Bound:
 
     def __init__(self, path: str) -> None:
         with av.open(path) as container:
-            self.times = [frame.pts for frame in container.decode(video=0)]
+            self.times = [frame.pts for frame in container.decode(video=0) if frame.pts is not None]
         self.container = av.open(path)
         self.stream = self.container.streams.video[0]
         self.stream.thread_type = "AUTO"
@@ -358,8 +358,8 @@ def main() -> None:
             cells.append(f"{wrong}{length}, {found['median']:.1f}, {found['p95']:.1f}")
             forward[reader] = found.get("forward")
             back = f"{found['back']:.2f}" if "back" in found else back
-        both = [forward.get("napari-ubam"), forward.get("bound")]
-        told = f"{both[0]:.2f} / {both[1]:.2f} = {both[1] / both[0]:.2f}" if all(both) else ""
+        ours, bound = forward.get("napari-ubam"), forward.get("bound")
+        told = f"{ours:.2f} / {bound:.2f} = {bound / ours:.2f}" if ours and bound else ""
         print(f"| {name} | {' | '.join(cells)} | {told} | {back} |", flush=True)
     if options.long:
         path = options.folder / f"long_{options.long}.mp4"

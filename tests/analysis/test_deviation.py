@@ -281,6 +281,9 @@ def test_subjects_with_several_recordings_are_summed_up_once():
 
 
 def test_progress_is_told():
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     measure_deviation(cohort(n=2), DeviateSettings(), points=True, tell=lambda *at: told.append(at))
-    assert told == [(0, 2), (1, 2), (2, 2)]
+    assert told == [
+        ("comparing bodies", 0, 2), ("comparing bodies", 1, 2),
+        ("measuring", 0, 2), ("measuring", 1, 2), ("measuring", 2, 2),
+    ]  # fmt: skip

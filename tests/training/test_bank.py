@@ -1,10 +1,8 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
 
-from napari_ubam.training.bank import Footage, FrameBank, Stream, looks_symmetric, spread_parts
+from napari_ubam.training.bank import Footage, FrameBank, Stream, looks_symmetric
 
 
 def film(subject: str, n_frames: int, value: int = 0, fps: float = 30.0) -> Footage:
@@ -119,13 +117,3 @@ def test_a_stream_depends_on_the_seed_and_the_step_alone() -> None:
     assert steps(0, 3, 2) == through[3:]
     assert steps(1, 0, 5) != through
     assert len({tuple(s) for s in through}) == 5
-
-
-def test_a_long_recording_is_spread_over_in_parts() -> None:
-    assert spread_parts(100, 30, 100) == [slice(0, 100)]
-    parts = spread_parts(1000, 20, 100)
-    assert [p.stop - p.start for p in parts] == [20] * 5
-    assert [p.start for p in parts] == [90, 290, 490, 690, 890]
-    assert spread_parts(1000, 300, 100) == [slice(350, 650)]
-    assert spread_parts(200, 300, 100) == [slice(0, 200)]
-    assert all(a.stop <= b.start for n in (101, 107, 250) for a, b in pairwise(spread_parts(n, 20, 100)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ class Deviation:
 
 def measure_deviation(
     movements: Mapping[str, Movement], settings: DeviateSettings, *, points: bool,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> dict[str, Deviation]:  # fmt: skip
     """Measure every frame of every recording against the reference subjects.
 
@@ -67,21 +68,21 @@ def measure_deviation(
     points : bool
         Whether the codes are landmarks.
     tell : callable, optional
-        Called with how many recordings of how many are done.
+        Called with what is done, and for how many recordings of how many it was.
 
     Returns
     -------
     dict of str to Deviation
         By the recording's name.
     """
-    matcher = Matcher(movements, settings, points)
+    matcher = Matcher(movements, settings, points, partial(tell, "comparing bodies"))
     subjects, n_done = matcher.subjects, 0
     references = [name for name, m in movements.items() if m.is_reference]
     difference: dict[str, np.ndarray] = {}
     matches: dict[str, Match] = {}
     moments: defaultdict[tuple[str, str], list[Moments]] = defaultdict(list)
     for name in references:
-        tell(n_done, len(movements))
+        tell("measuring", n_done, len(movements))
         m, matched = movements[name], matcher.match(name)
         others = [s for s in subjects if s != m.subject]
         difference[name], matches[name] = matched.difference(others), matched.match
@@ -99,13 +100,13 @@ def measure_deviation(
         norm, m = norms[movements[name].subject], movements[name]
         measured[name] = _measure([difference[name]], [norm], m.sure, points)
     for name in [name for name, m in movements.items() if not m.is_reference]:
-        tell(n_done, len(movements))
+        tell("measuring", n_done, len(movements))
         m, matched = movements[name], matcher.match(name)
         found = [matched.difference([s for s in subjects if s != out]) for out in subjects]
         measured[name] = _measure(found, [norms[out] for out in subjects], m.sure, points)
         difference[name], matches[name] = np.mean(found, 0), matched.match
         n_done += 1
-    tell(len(movements), len(movements))
+    tell("measuring", len(movements), len(movements))
 
     normal = np.percentile(np.concatenate([measured[n][1][movements[n].sure] for n in references]), NORMAL, axis=0)
     normal = np.maximum(normal, 1e-3 * normal.max() + 1e-9)

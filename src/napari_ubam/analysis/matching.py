@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from napari_ubam.analysis.reference import (
     smooth_in_time,
 )
 from napari_ubam.analysis.uncertainty import Match, disagreement
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import DeviateSettings
 
 SMALLEST = 0.1  # times the reference subjects' mean size: nobody is enlarged from less
@@ -82,6 +83,8 @@ class Matcher:
         How frames are matched.
     points : bool
         Whether the codes are landmarks.
+    tell : callable, optional
+        Called with how many recordings of how many were brought to one body.
 
     Attributes
     ----------
@@ -89,7 +92,10 @@ class Matcher:
         The reference subjects.
     """
 
-    def __init__(self, movements: Mapping[str, Movement], settings: DeviateSettings, points: bool) -> None:
+    def __init__(
+        self, movements: Mapping[str, Movement], settings: DeviateSettings, points: bool,
+        tell: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:  # fmt: skip
         self._movements, self._settings = movements, settings
         references = [name for name, m in movements.items() if m.is_reference]
         own = {name: Alignment.of(m.posture[m.sure], points) for name, m in movements.items()}
@@ -108,7 +114,9 @@ class Matcher:
         }
         self._mixtures: dict[str, Mixtures] = {name: {} for name in movements}
         if points and settings.reference == "context":
-            self._mixtures = {name: self._find_mixtures(name) for name in movements}
+            for done, name in enumerate(movements):
+                tell(done, len(movements))
+                self._mixtures[name] = self._find_mixtures(name)
         self._of_subject = {s: mean_mixtures([self._mixtures[n] for n in names]) for s, names in of_subject.items()}
 
     def match(self, name: str) -> Matched:
@@ -135,7 +143,7 @@ class Matcher:
         """Find how a recording's landmarks have to be mixed to lie where each of the other subjects has them."""
         m = self._movements[name]
         rows = np.flatnonzero(m.sure)
-        rows = rows[np.linspace(0, len(rows) - 1, min(MOMENTS, len(rows))).astype(int)]
+        rows = rows[spread_rows(len(rows), MOMENTS)]
         others = [s for s in self.subjects if s != m.subject]
         query = self._context(name)[rows]
         shown = np.stack([self._shown(query, s)[0] for s in others], 1)

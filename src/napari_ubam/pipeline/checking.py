@@ -21,8 +21,9 @@ from napari_ubam.models.encode import encode_postures
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import load_model
 from napari_ubam.pipeline.drawing import SHOT, Magnifier
-from napari_ubam.pipeline.reading import crop_like, has_landmarks, read_embedded, spread_rows
+from napari_ubam.pipeline.reading import crop_like, has_landmarks, read_embedded
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import CheckSettings
 from napari_ubam.study import (
     Crops,

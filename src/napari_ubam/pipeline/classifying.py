@@ -16,8 +16,9 @@ from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.encode import encode_postures
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import build_model, load_config
-from napari_ubam.pipeline.reading import read_embedded, spread_rows
+from napari_ubam.pipeline.reading import read_embedded
 from napari_ubam.progress import Progress, Report
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import CompareSettings
 from napari_ubam.study import Recording, Study, read_embedding
 

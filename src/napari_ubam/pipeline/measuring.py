@@ -12,8 +12,9 @@ from napari_ubam.analysis.matching import Movement
 from napari_ubam.analysis.speed import movement_speed
 from napari_ubam.errors import Problem, StudyError, VideoError
 from napari_ubam.models.store import load_config
-from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded, spread_rows
+from napari_ubam.pipeline.reading import ASSUMED_FPS, has_landmarks, read_embedded
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import DeviateSettings
 from napari_ubam.study import Crops, Reference, Study, fingerprint, record_run, write_reference, write_result
 
@@ -73,7 +74,7 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
     _check_reference(study, movements)
     deviations = measure_deviation(
         movements, settings, points=has_landmarks(study),
-        tell=lambda done, total: report(Progress("measuring", done, total)),
+        tell=lambda stage, done, total: report(Progress(stage, done, total)),
     )  # fmt: skip
     for name, deviation in deviations.items():
         about = fingerprint(movements[name].posture)

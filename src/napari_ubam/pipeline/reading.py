@@ -144,12 +144,6 @@ def has_landmarks(study: Study) -> bool:
     return load_config(study.models_folder / "posture")["kind"] == "LandmarkEncoder"
 
 
-def spread_rows(length: int, n: int) -> np.ndarray:
-    """Give the middle of each of n equal parts of so many rows, at most as many as there are."""
-    n = min(n, length)
-    return ((np.arange(n) + 0.5) * length / n).astype(int)
-
-
 def crop_like(picture: np.ndarray, square: np.ndarray, crops: Crops) -> np.ndarray:
     """Cut out of a frame what the networks see of it, as in the recording's crops."""
     region = resize_square(cut_square(picture, square), crops.frames.shape[1])

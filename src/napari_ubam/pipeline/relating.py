@@ -13,8 +13,8 @@ from napari_ubam.analysis.permutation import adjust_p
 from napari_ubam.analysis.regression import COVARIATE_COLUMNS, predict_covariate
 from napari_ubam.errors import StudyError
 from napari_ubam.pipeline.classifying import Clips
-from napari_ubam.pipeline.reading import spread_rows
 from napari_ubam.progress import Progress, Report
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import CompareSettings
 from napari_ubam.study import Interval, Recording, Study, read_embedding, read_intervals
 

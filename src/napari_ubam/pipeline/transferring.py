@@ -17,8 +17,9 @@ from napari_ubam.magnify.transfer import Transfer, add_difference, closest_frame
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import load_model
-from napari_ubam.pipeline.reading import crop_like, has_landmarks, read_embedded, spread_rows
+from napari_ubam.pipeline.reading import crop_like, has_landmarks, read_embedded
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import TransferSettings
 from napari_ubam.study import Crops, Recording, Study
 from napari_ubam.video import open_frames

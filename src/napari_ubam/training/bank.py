@@ -51,15 +51,6 @@ def chances(subjects: Sequence[str], lengths: Sequence[float]) -> np.ndarray:
     return np.array([length / totals[s] for s, length in zip(subjects, lengths, strict=True)]) / len(totals)
 
 
-def spread_parts(length: int, part: int, most: int) -> list[slice]:
-    """Choose about ``most`` of ``length`` frames, in evenly spread parts, one at least; all if they are no more."""
-    if length <= max(most, part):
-        return [slice(0, length)]
-    n = max(1, most // max(1, part))
-    starts = ((np.arange(n) + 0.5) / n * length - part / 2).astype(int)  # parts in the middle of n equal pieces
-    return [slice(start, start + part) for start in starts.tolist()]
-
-
 def looks_symmetric(footage: Sequence[Footage]) -> bool:
     """Tell whether the subjects' left and right look alike to the camera, as they do from above.
 

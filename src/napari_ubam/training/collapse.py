@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_ubam.models.encode import encode_postures
 from napari_ubam.models.landmarks import LandmarkEncoder
+from napari_ubam.sampling import spread_rows
 from napari_ubam.training.bank import Footage
 
 LOOK_EVERY = 250  # steps; a look costs less than a step
@@ -72,8 +73,8 @@ class CodeSample:
 
     def __init__(self, footage: Sequence[Footage]) -> None:
         self.parts = [
-            (footage[r].frames[_spread(len(footage[r].frames), N_FRAMES)], footage[r].background)
-            for r in _spread(len(footage), N_RECORDINGS)
+            (footage[r].frames[spread_rows(len(footage[r].frames), N_FRAMES)], footage[r].background)
+            for r in spread_rows(len(footage), N_RECORDINGS).tolist()
         ]
 
     def look(self, posture: Any) -> Health:
@@ -112,8 +113,3 @@ def effective_rank(codes: np.ndarray) -> float:
     share = values / values.sum()
     share = share[share > 0]
     return float(np.exp(-(share * np.log(share)).sum()))
-
-
-def _spread(length: int, n: int) -> list[int]:
-    """Choose up to n of ``length`` things, evenly spread."""
-    return np.unique(np.linspace(0, length - 1, min(n, length)).round().astype(int)).tolist()

@@ -24,8 +24,9 @@ from napari_ubam.models.encode import encode_postures
 from napari_ubam.models.store import load_model, save_model
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.progress import Progress, Report
+from napari_ubam.sampling import spread_parts
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.bank import Footage, spread_parts
+from napari_ubam.training.bank import Footage
 from napari_ubam.training.behaviour import behaviour_recipe
 from napari_ubam.training.collapse import ADVICE
 from napari_ubam.training.fit import fit
