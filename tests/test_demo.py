@@ -8,7 +8,7 @@ import pytest
 import zarr
 from PIL import Image
 
-from napari_ubam.demo import DemoSettings, compare_panels, describe, has_display, run_demo, worst_frame
+from napari_ubam.demo import DemoSettings, describe, has_display, run_demo
 from napari_ubam.errors import UbamError
 from napari_ubam.models.store import load_config
 from napari_ubam.progress import Cancelled
@@ -62,23 +62,6 @@ def test_it_says_who_stood_out_what_chance_would_do_and_where_to_look(subjects, 
 def test_it_says_so_if_nobody_stood_out(subjects, frames):
     subjects["rank"] = [2, 1, 2, 3]
     assert describe(subjects, frames, "healthy", fps=30)[0].startswith("0 of 2 impaired subjects stood out")
-
-
-def test_a_frame_without_a_good_reference_is_the_worst_one_only_where_none_has(frames):
-    own = frames[frames["subject"] == "i1"].copy()
-    own.loc[own["frame"] == 50, "deviation"] = 99.0
-    assert worst_frame(own)["frame"] == 45
-    own["reliable"] = False
-    assert worst_frame(own)["frame"] == 50
-
-
-def test_the_panels_are_the_recording_the_magnified_one_and_the_heatmap():
-    original, magnified = np.full((36, 36, 3), 40, np.uint8), np.full((36, 36, 3), 90, np.uint8)
-    picture = compare_panels(original, magnified, np.full((36, 36), 9.0), "i1", 2.5)
-    at = picture[picture.shape[0] // 2, [picture.shape[1] * i // 6 for i in (1, 3, 5)]]
-    assert at[0].tolist() == [40] * 3
-    assert at[1].tolist() == [90] * 3
-    assert at[2].sum() > at[0].sum()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")

@@ -18,9 +18,10 @@ from PIL import Image
 from pydantic import Field, ValidationError
 
 from napari_ubam import pipeline
+from napari_ubam.analysis.important import worst_frame
 from napari_ubam.errors import Problem, UbamError
 from napari_ubam.files import atomic_path, clear_errors, write_text
-from napari_ubam.magnify.compose import overlay_heatmap, side_by_side
+from napari_ubam.magnify.compose import compare_panels
 from napari_ubam.models.store import load_config
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.sample import write_cohort
@@ -193,21 +194,6 @@ def describe(subjects: pd.DataFrame, frames: pd.DataFrame, reference: str, fps: 
             f"{worst['frame'] / fps:.1f} s: more than {worst['percentile']:.0f} % of the {reference} subjects' frames."
         )
     return lines
-
-
-def worst_frame(frames: pd.DataFrame) -> pd.Series:
-    """Find the frame that deviates most, among those with a good reference if there are any."""
-    good = frames[frames["reliable"].astype(bool)]
-    frames = good if len(good) else frames
-    return frames.loc[frames["deviation"].idxmax()]
-
-
-def compare_panels(
-    original: np.ndarray, magnified: np.ndarray, heatmap: np.ndarray, name: str, factor: float
-) -> np.ndarray:
-    """Put a frame, the same magnified, and the same with its heatmap beside each other: one uint8 picture."""
-    captions = [f"{name}: the recording", f"deviation × {factor:g}", "where it deviates"]
-    return side_by_side([original, magnified, overlay_heatmap(original, heatmap)], captions)
 
 
 def _begin(folder: Path, settings: DemoSettings, say: Say) -> DemoSettings:

@@ -41,7 +41,7 @@ class Settings(BaseModel):
 
 
 class StudySettings(Settings):
-    """What holds for a whole study; changing it makes crops and models out of date."""
+    """What holds for a whole study; changing how crops are made makes crops and models out of date."""
 
     crop_size: int = Field(
         128, ge=32, le=512, multiple_of=32, title="Crop size",
@@ -65,6 +65,11 @@ class StudySettings(Settings):
         "none", title="Turn",
         description="'body' turns every crop so that the head points upwards: for subjects seen from above whose "
         "boxes have an angle (tracked ones do). 'none' leaves crops as filmed.",
+    )  # fmt: skip
+    people: bool = Field(
+        False, title="People",
+        description="The recordings show people: the report shows them as coarse blocks, so that nobody is recognised, "
+        "unless it is told to show faces.",
     )  # fmt: skip
 
 
@@ -298,3 +303,20 @@ class CompareSettings(Settings):
         "frames.",
     )  # fmt: skip
     seed: Seed = 0
+
+
+class ReportSettings(Settings):
+    """What the report shows."""
+
+    n_stills: int = Field(
+        4, ge=0, le=100, title="Stills",
+        description="How many subjects are shown in the frame in which they deviate most, those of other groups that "
+        "deviate most; beside them one of the reference group. 0 shows no pictures of subjects.",
+    )  # fmt: skip
+    factor: float = Field(2.5, ge=0, le=8, title="Factor", description="How far these frames are magnified.")
+    show_faces: bool = Field(
+        False, title="Show faces",
+        description="Show people as they were filmed, not as coarse blocks; only of studies whose setting 'people' is "
+        "on.",
+    )  # fmt: skip
+    device: Device = "auto"

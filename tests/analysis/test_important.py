@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_ubam.analysis.important import group_means, important_frames
+from napari_ubam.analysis.important import group_means, important_frames, worst_frame
 
 
 def frames(scores: dict[str, np.ndarray], reliable: dict[str, np.ndarray] | None = None) -> pd.DataFrame:
@@ -76,3 +76,9 @@ def test_group_means_have_intervals_over_subjects():
     assert np.isnan(c["low"])
     assert found.loc[("a", "y"), "n"] == 0
     assert np.isnan(found.loc[("a", "y"), "mean"])
+
+
+def test_a_frame_without_a_good_reference_is_the_worst_one_only_where_none_has():
+    table = frames({"i0": np.array([1.0, 3.0, 2.0, 9.0])}, {"i0": np.array([True, True, True, False])})
+    assert worst_frame(table)["deviation"] == 3
+    assert worst_frame(table.assign(reliable=False))["deviation"] == 9

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_ubam.magnify.compose import BRIGHTEST, overlay_heatmap, side_by_side
+from napari_ubam.magnify.compose import BLOCKS, BRIGHTEST, compare_panels, hide_faces, overlay_heatmap, side_by_side
 
 
 def test_what_reference_subjects_show_does_not_glow():
@@ -46,3 +46,31 @@ def test_captions_are_drawn_over_the_pictures():
 def test_a_caption_must_go_with_each_picture():
     with pytest.raises(ValueError, match="argument 2"):
         side_by_side([np.zeros((8, 8, 3), np.uint8)], ["one", "two"])
+
+
+def test_the_panels_are_the_recording_the_magnified_one_and_the_heatmap():
+    original, magnified = np.full((36, 36, 3), 40, np.uint8), np.full((36, 36, 3), 90, np.uint8)
+    picture = compare_panels(original, magnified, np.full((36, 36), 9.0), "i1", 2.5)
+    at = picture[picture.shape[0] // 2, [picture.shape[1] * i // 6 for i in (1, 3, 5)]]
+    assert at[0].tolist() == [40] * 3
+    assert at[1].tolist() == [90] * 3
+    assert at[2].sum() > at[0].sum()
+
+
+def test_faces_are_hidden_and_the_posture_stays():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    picture[20:80, 60:70] = 255  # a leg
+    picture[20:80, 80:90] = 0  # another
+    hidden = hide_faces(picture, side=80)
+    assert hidden.shape == picture.shape
+    assert (hidden[30:70, 62:68] > 200).all()
+    assert (hidden[30:70, 82:88] < 55).all()
+    inside = hidden.reshape(45, 2, 80, 2, 3)
+    assert (inside == inside[:, :1, :, :1]).all()  # nothing is left within a block
+    assert 80 / BLOCKS == 2
+
+
+@pytest.mark.parametrize(("shape", "side"), [((3, 3), 500), ((5, 7), 0), ((40, 30), 33.3)])
+def test_faces_are_hidden_in_pictures_and_regions_of_any_size(shape, side):
+    assert hide_faces(np.zeros((*shape, 3), np.uint8), side).shape == (*shape, 3)

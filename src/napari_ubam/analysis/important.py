@@ -84,3 +84,21 @@ def group_means(
             mean = values.mean() if len(values) else math.nan
             rows.append((group, measure, len(values), mean, low, high))
     return pd.DataFrame(rows, columns=["group", "measure", "n", "mean", "low", "high"])
+
+
+def worst_frame(frames: pd.DataFrame) -> pd.Series:
+    """Find the frame that deviates most, among those with a good reference if there are any.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        One row a frame: columns ``deviation`` and ``reliable``; at least one row.
+
+    Returns
+    -------
+    Series
+        Its row; the first of those that deviate equally.
+    """
+    good = frames[frames["reliable"].astype(bool)]
+    frames = good if len(good) else frames
+    return frames.loc[frames["deviation"].idxmax()]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from PIL import Image
 
 from napari_ubam.analysis.words import in_digits
 
@@ -52,6 +56,8 @@ class Section:
         A table; the index is not shown.
     caption : str
         What the figure, or without a figure the table, shows.
+    pictures : sequence of (ndarray of uint8, shape (Y, X, 3), and str)
+        Pictures from recordings, each with its own caption.
     """
 
     heading: str
@@ -60,6 +66,12 @@ class Section:
     figure: Figure | None = None
     table: pd.DataFrame | None = None
     caption: str = ""
+    pictures: Sequence[tuple[np.ndarray, str]] = ()
+
+    @property
+    def file_name(self) -> str:
+        """What its figure is called as a file, without a suffix."""
+        return re.sub("[^a-z0-9]+", "_", self.heading.lower()).strip("_")
 
 
 def render_report(title: str, sections: Sequence[Section]) -> str:
@@ -128,17 +140,33 @@ def _section(i: int, section: Section) -> str:
         parts.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in section.items) + "</ul>")
     if section.figure is not None:
         parts.append(_figure(section.figure, section.caption or section.heading))
+    parts += [_picture(picture, caption) for picture, caption in section.pictures]
     if section.table is not None:
         parts.append(_table(section.table, "" if section.figure is not None else section.caption))
     return "\n".join([*parts, "</section>"])
 
 
-def _figure(figure: Figure, caption: str) -> str:
+def encode_figure(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
+    """Write a figure as PNG or SVG, the same bytes for the same figure; text of an SVG stays text."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    width = round(figure.get_figwidth() * 96)
-    picture = f'<img width="{width}" alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+    with rc_context({"svg.hashsalt": "napari-ubam", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+    return buffer.getvalue()
+
+
+def _figure(figure: Figure, caption: str) -> str:
+    return _image("png", encode_figure(figure, "png"), round(figure.get_figwidth() * 96), caption)
+
+
+def _picture(picture: np.ndarray, caption: str) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="jpeg", quality=88)
+    return _image("jpeg", buffer.getvalue(), picture.shape[1], caption)
+
+
+def _image(kind: str, content: bytes, width: int, caption: str) -> str:
+    data = base64.b64encode(content).decode("ascii")
+    picture = f'<img width="{width}" alt="{escape(caption)}" src="data:image/{kind};base64,{data}">'
     return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
 
 

@@ -22,6 +22,7 @@ from napari_ubam.settings import (
     EmbedSettings,
     KeypointSettings,
     MagnifySettings,
+    ReportSettings,
     StudySettings,
     TrackSettings,
     TrainSettings,
@@ -225,13 +226,14 @@ def check(study: StudyFolder, settings: CheckSettings) -> None:
 
 
 @app.command()
-def report(study: StudyFolder) -> None:
+@with_settings(ReportSettings)
+def report(study: StudyFolder, settings: ReportSettings) -> None:
     """Write what was found, with figures, as one page: results/report.html."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
 
     with progress_bar() as tell:
-        path = pipeline.make_report(Study.open(study), report=tell)
+        path = pipeline.make_report(Study.open(study), settings, report=tell)
     say(f"Written: {path}")
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 NORMAL = 1.0  # of a heatmap: no further than reference subjects deviate; shown dark
 BRIGHTEST = 3.5  # of a heatmap: shown brightest
 COLORMAP = "hot"  # in napari
+BLOCKS = 40  # across a region in which faces are hidden
 FRAME_SHARE, HEAT_SHARE = 0.7, 0.8  # opacities where the heatmap is added to its frame, so that neither is lost
 
 _CAPTION_HEIGHT = 1.9  # lines
@@ -127,6 +128,37 @@ def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str], height
     row = np.concatenate(framed, axis=1)
     odd_y, odd_x = (side % 2 for side in (row.shape[0], row.shape[1] + margin))
     return cv2.copyMakeBorder(row, 0, odd_y, 0, margin + odd_x, cv2.BORDER_CONSTANT, value=PAPER)
+
+
+def compare_panels(
+    original: np.ndarray, magnified: np.ndarray, heatmap: np.ndarray, name: str, factor: float
+) -> np.ndarray:
+    """Put a frame, the same magnified, and the same with its heatmap beside each other: one uint8 picture."""
+    captions = [f"{name}: the recording", f"deviation × {factor:g}", "where it deviates"]
+    return side_by_side([original, magnified, overlay_heatmap(original, heatmap)], captions)
+
+
+def hide_faces(picture: np.ndarray, side: float) -> np.ndarray:
+    """Show a picture of people as coarse blocks, so that nobody is recognised while the posture stays visible.
+
+    Faces are not looked for: one that is not found would be shown. Where a person fills the region, its face is some
+    five blocks high.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (Y, X, 3)
+        Left as it is.
+    side : float
+        Of the subject's region [px]: a block is a fortieth of it.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+    """
+    y, x = picture.shape[:2]
+    block = max(2.0, side / BLOCKS)
+    small = cv2.resize(picture, (max(1, round(x / block)), max(1, round(y / block))), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (x, y), interpolation=cv2.INTER_NEAREST)
 
 
 def _resized(picture: np.ndarray, height: int) -> np.ndarray:

@@ -130,6 +130,17 @@ class Magnifier:
         """Give the images only of a range of frames; see `iterate`."""
         return self._iterate(lambda shot: draw_shot(shot, self._generator, factor, self._device), frames, report)
 
+    def square(self, frame: int) -> tuple[float, float, float]:
+        """Give where the square around the subject lies in a frame: x, y and side [px].
+
+        Raises
+        ------
+        StudyError
+            If the recording does not have that frame.
+        """
+        x, y, side, _ = self._crops.squares[self._rows_of([frame])[0]]
+        return float(x), float(y), float(side)
+
     def close(self) -> None:
         """Let go of the video; drawing again opens it again."""
         with self._lock:
@@ -178,14 +189,18 @@ class Magnifier:
         with self._lock:
             if self._latest is not None and self._latest[0] == wanted:
                 return self._latest[1]
-        rows = np.searchsorted(self.frame, wanted)
-        if not np.array_equal(self.frame[np.minimum(rows, len(self.frame) - 1)], wanted):
-            raise StudyError(f"{self.name} has no frames {wanted}; it has {self._range()}.")
-        shot = self._shot(rows, list(self.video.read(wanted)))
+        shot = self._shot(self._rows_of(wanted), list(self.video.read(wanted)))
         if len(wanted) == 1:
             with self._lock:
                 self._latest = wanted, shot
         return shot
+
+    def _rows_of(self, wanted: Sequence[int]) -> np.ndarray:
+        """Find the places in ``frame`` of frames by their numbers."""
+        rows = np.searchsorted(self.frame, wanted)
+        if not np.array_equal(self.frame[np.minimum(rows, len(self.frame) - 1)], wanted):
+            raise StudyError(f"{self.name} has no frames {list(wanted)}; it has {self._range()}.")
+        return rows
 
     def _shot(self, rows: np.ndarray, pictures: list[np.ndarray]) -> Shot:
         crops, reference = self._crops, self._reference

@@ -17,25 +17,42 @@ from napari_ubam.analysis.figures import (
 )
 from napari_ubam.analysis.nuisances import describe_covariates
 from napari_ubam.analysis.projection import project
-from napari_ubam.analysis.report import Section, provenance_table, render_report
+from napari_ubam.analysis.report import Section, encode_figure, provenance_table, render_report
 from napari_ubam.analysis.session_figures import plot_sessions
 from napari_ubam.analysis.speed import speeds_by_group
 from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
 from napari_ubam.errors import Problem
-from napari_ubam.files import write_text
+from napari_ubam.files import atomic_path, write_text
 from napari_ubam.pipeline.comparing import session_scores
+from napari_ubam.pipeline.stills import Still, draw_stills
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.settings import ReportSettings
 from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run, result_fingerprint
 
 
-def make_report(study: Study, *, report: Report = silent) -> Path:
-    """Write ``results/report.html``: what was found, with figures, in one file.
+def make_report(study: Study, settings: ReportSettings | None = None, *, report: Report = silent) -> Path:
+    """Write ``results/report.html``: what was found, with figures, in one file; and ``results/figures/``.
+
+    Parameters
+    ----------
+    study : Study
+        A study whose groups were compared.
+    settings : ReportSettings, optional
+        What it shows.
+    report : callable, optional
+        Told of the progress.
+
+    Returns
+    -------
+    Path
+        The page.
 
     Raises
     ------
     StudyError
         If the groups were not compared yet.
     """
+    settings = settings or ReportSettings()
     report(Progress("writing the report", 0, 1))
     subjects, frames = read_result(study, "subjects", "deviate"), read_result(study, "deviation", "deviate")
     groups, scores, overall, sessions, nuisances = (
@@ -49,6 +66,7 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
     fps = {r.name: float(read_provenance(study, r.name).get("fps", 0)) for r in known}
     most = frames.groupby("recording")["deviation"].mean().sort_values(ascending=False).index[:6]
     normal = frames.loc[frames["group"] == study.reference, "deviation"].quantile(0.95)
+    stills, not_drawn = draw_stills(study, subjects, frames, settings, report=report)
     sections = [
         Section(
             "What was found", items=findings(subjects, groups, study.reference, overall=overall, sessions=sessions)
@@ -59,6 +77,7 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
             figure=plot_groups(scores, groups, study.reference) if len(groups) else None,
             table=comparison_table(groups),
         ),
+        *_moments(study, stills, not_drawn, settings),
         *_sessions(study, frames, sessions),
         *_classified(study),
         *_related(study),
@@ -87,10 +106,41 @@ def make_report(study: Study, *, report: Report = silent) -> Path:
         Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
         Section("How it was made", table=provenance_table({"study": study.settings.model_dump()} | read_run(study))),
     ]
+    for section in sections:
+        _write_figure(study, section)
     path = study.results_folder / "report.html"
     write_text(path, render_report(f"Deviation from {study.reference}", sections))
     report(Progress("writing the report", 1, 1))
     return path
+
+
+def _write_figure(study: Study, section: Section) -> None:
+    """Write a section's figure, for slides and papers."""
+    if section.figure is None:
+        return
+    for kind in ("svg", "png"):
+        with atomic_path(study.results_folder / "figures" / f"{section.file_name}.{kind}") as temporary:
+            temporary.write_bytes(encode_figure(section.figure, kind))
+
+
+def _moments(
+    study: Study, stills: list[Still], not_drawn: list[Problem], settings: ReportSettings
+) -> list[Section]:  # fmt: skip
+    """Show the frames in which subjects deviate most."""
+    if not stills and not not_drawn:
+        return []
+    text = [
+        "The subjects of other groups that deviate most, each in the frame in which it does, and last the subject of "
+        f"the group {study.reference} that does: as filmed, with the deviation multiplied by {settings.factor:g}, and "
+        "where it deviates. Up to what reference subjects show, nothing glows."
+    ]
+    if study.settings.people and not settings.show_faces:
+        text.append(
+            "People are shown as coarse blocks, so that nobody is recognised. Look at the pictures before you pass "
+            "them on: a region that shows little but a face may still show too much of it."
+        )
+    pictures = [(still.picture, still.caption) for still in stills]
+    return [Section("Moments", paragraphs=text, items=[str(p) for p in not_drawn], pictures=pictures)]
 
 
 def _caveats(

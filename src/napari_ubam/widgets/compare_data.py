@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from napari_ubam.analysis.important import worst_frame
 from napari_ubam.study import Study, read_result
 
 TABLES = {  # what is offered to look at, and its file
@@ -49,9 +50,7 @@ class Compared:
 
     def most_deviating(self, subject: str) -> tuple[str, int]:
         """Give the recording and frame in which a subject deviates most, among reliable frames if there are any."""
-        own = self.frames[self.frames["subject"] == subject]
-        reliable = own[own["reliable"].astype(bool)]
-        row = (reliable if len(reliable) else own).sort_values("deviation", kind="stable").iloc[-1]
+        row = worst_frame(self.frames[self.frames["subject"] == subject])
         return str(row["recording"]), int(row["frame"])
 
 
