@@ -11,6 +11,7 @@ import zarr
 
 from napari_ubam import pipeline
 from napari_ubam.errors import StudyError
+from napari_ubam.magnify.compose import compose, overlay_heatmap
 from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.settings import (
     CompareSettings,
@@ -290,6 +291,22 @@ def test_lossless_video_holds_the_magnified_frames(varied: Study, tmp_path: Path
     assert array.dtype == np.float32
     np.testing.assert_array_equal(array[:], np.stack([f.heatmap for f in found]))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["heat.zarr", "new"]
+
+
+def test_a_video_compares_the_magnified_frames_with_the_recording(varied: Study, tmp_path: Path):
+    settings, frames = MagnifySettings(factor=2, device="cpu", unreliable="magnify"), range(12, 14)
+    expected = list(pipeline.magnify(varied, "part", settings, frames=frames))
+    heat, out = tmp_path / "heat.zarr", tmp_path / "a.mkv"
+    pipeline.save_magnified(varied, "part", out, settings, frames=frames, show="heatmap", heatmap=heat)
+    with open_frames(out) as video:
+        shown = list(video.iterate())
+    for picture, frame in zip(shown, expected, strict=True):
+        np.testing.assert_array_equal(picture, overlay_heatmap(frame.original, frame.heatmap))
+    np.testing.assert_array_equal(zarr.open_array(heat)[:], [frame.heatmap for frame in expected])
+    pipeline.save_magnified(varied, "part", out, settings, frames=frames, show="side-by-side", arrows=True)
+    with open_frames(out) as video:
+        (panels,) = video.read([0])
+    np.testing.assert_array_equal(panels, compose(expected[0], "side-by-side", "part", 2, arrows=True))
 
 
 def test_h264_video_shows_the_magnified_frames(varied: Study, tmp_path: Path):

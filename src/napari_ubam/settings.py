@@ -18,6 +18,7 @@ Mirrored = Literal["auto", "yes", "no"]
 ReferenceKind = Literal["context", "nearest"]
 Turn = Literal["none", "body"]
 Unreliable = Literal["leave", "magnify"]
+Show = Literal["magnified", "side-by-side", "heatmap"]
 Device = Annotated[
     str,
     Field(

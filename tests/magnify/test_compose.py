@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from napari_ubam.magnify.compose import BLOCKS, BRIGHTEST, compare_panels, hide_faces, overlay_heatmap, side_by_side
+from napari_ubam.magnify.compose import (
+    ARROW_COLOUR,
+    BLOCKS,
+    BRIGHTEST,
+    compare_panels,
+    compose,
+    hide_faces,
+    overlay_heatmap,
+    side_by_side,
+)
+from napari_ubam.magnify.magnifier import MagnifiedFrame
 
 
 def test_what_reference_subjects_show_does_not_glow():
@@ -74,3 +84,19 @@ def test_faces_are_hidden_and_the_posture_stays():
 @pytest.mark.parametrize(("shape", "side"), [((3, 3), 500), ((5, 7), 0), ((40, 30), 33.3)])
 def test_faces_are_hidden_in_pictures_and_regions_of_any_size(shape, side):
     assert hide_faces(np.zeros((*shape, 3), np.uint8), side).shape == (*shape, 3)
+
+
+@pytest.mark.parametrize("show", ["magnified", "side-by-side", "heatmap"])
+def test_a_magnified_frame_is_shown_as_asked_with_arrows_on_request(show):
+    filmed, image = np.full((300, 300, 3), 40, np.uint8), np.full((300, 300, 3), 90, np.uint8)
+    found = MagnifiedFrame(7, filmed, image, np.zeros((300, 300), np.float32), np.array([[[150, 100], [0, 80]]]))
+    plain, pointed = (compose(found, show, "i1", 2.5, arrows=arrows) for arrows in (False, True))
+    dark = overlay_heatmap(filmed, found.heatmap)[0, 0, 0]
+    wanted = {"magnified": [90], "heatmap": [dark], "side-by-side": [40, 90, dark]}[show]
+    middle = plain[plain.shape[0] // 2]
+    at = [len(middle) * (2 * i + 1) // (2 * len(wanted)) for i in range(len(wanted))]
+    assert middle[at, 0].tolist() == wanted
+    changed = (plain != pointed).any(-1)
+    assert changed.any()
+    assert {tuple(c) for c in pointed[changed]} & {ARROW_COLOUR}
+    assert changed[:, : 2 * changed.shape[1] // 3].any() == (show != "side-by-side")  # there, on the heatmap alone

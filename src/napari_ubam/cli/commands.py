@@ -23,6 +23,7 @@ from napari_ubam.settings import (
     KeypointSettings,
     MagnifySettings,
     ReportSettings,
+    Show,
     StudySettings,
     TrackSettings,
     TrainSettings,
@@ -161,6 +162,14 @@ def magnify(
     out: Annotated[Path, typer.Option(help="FILE.mkv is lossless, at the recording's own size; FILE.mp4 is H.264.")],
     settings: MagnifySettings,
     heatmap: Annotated[Path | None, typer.Option(help="Also write the heatmap: FILE.zarr (T, Y, X).")] = None,
+    show: Annotated[
+        Show,
+        typer.Option(
+            help="What the video shows: the magnified frames; recording, magnified frames and heatmap side by side; or "
+            "the heatmap over the recording."
+        ),
+    ] = "magnified",
+    arrows: Annotated[bool, typer.Option("--arrows", help="Draw the deviation's direction into the video.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
 ) -> None:
     """Write a recording with its deviation magnified."""
@@ -171,7 +180,9 @@ def magnify(
         if path is not None and path.exists() and not overwrite:
             raise UbamError(f"{path} is there already. Choose another name, or add --overwrite.")
     with progress_bar() as report:
-        n = pipeline.save_magnified(Study.open(study), recording, out, settings, heatmap=heatmap, report=report)
+        n = pipeline.save_magnified(
+            Study.open(study), recording, out, settings, heatmap=heatmap, show=show, arrows=arrows, report=report
+        )
     say(f"{out} has {n} frames.")
 
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
+from napari_ubam.settings import Show
+
+if TYPE_CHECKING:
+    from napari_ubam.magnify.magnifier import MagnifiedFrame  # loads torch
+
 NORMAL = 1.0  # of a heatmap: no further than reference subjects deviate; shown dark
 BRIGHTEST = 3.5  # of a heatmap: shown brightest
 COLORMAP = "hot"  # in napari
+READABLE = 240  # height of pictures from which on their captions can be read [px]
+ARROW_COLOUR = (0, 255, 255)  # napari's "cyan"
 BLOCKS = 40  # across a region in which faces are hidden
 FRAME_SHARE, HEAT_SHARE = 0.7, 0.8  # opacities where the heatmap is added to its frame, so that neither is lost
 
@@ -78,6 +86,11 @@ def blend(below: np.ndarray | None, picture: np.ndarray, opacity: float, blendin
     return below * (1 - opacity) + colours * opacity
 
 
+def arrow_width(height: int, width: int) -> float:
+    """Choose how wide the arrows on a picture are [px]."""
+    return max(1.0, min(height, width) / 150)
+
+
 def draw_arrows(picture: np.ndarray, arrows: np.ndarray, colour: tuple[int, int, int], width: float) -> np.ndarray:
     """Draw arrows on a picture.
 
@@ -131,11 +144,49 @@ def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str], height
 
 
 def compare_panels(
-    original: np.ndarray, magnified: np.ndarray, heatmap: np.ndarray, name: str, factor: float
-) -> np.ndarray:
-    """Put a frame, the same magnified, and the same with its heatmap beside each other: one uint8 picture."""
+    original: np.ndarray, magnified: np.ndarray, heatmap: np.ndarray, name: str, factor: float,
+    arrows: np.ndarray | None = None, height: int = 360,
+) -> np.ndarray:  # fmt: skip
+    """Put a frame, the same magnified, and the same with its heatmap and arrows beside each other: one picture."""
     captions = [f"{name}: the recording", f"deviation × {factor:g}", "where it deviates"]
-    return side_by_side([original, magnified, overlay_heatmap(original, heatmap)], captions)
+    where = _with_direction(overlay_heatmap(original, heatmap), arrows)
+    return side_by_side([original, magnified, where], captions, height)
+
+
+def compose(found: MagnifiedFrame, show: Show, name: str, factor: float, *, arrows: bool = False) -> np.ndarray:
+    """Give one picture of a magnified frame.
+
+    Parameters
+    ----------
+    found : MagnifiedFrame
+        The frame.
+    show : {"magnified", "side-by-side", "heatmap"}
+        The magnified frame; the recording, the magnified frame and the heatmap beside each other; or the heatmap over
+        the recording.
+    name : str
+        Of the recording, for the caption.
+    factor : float
+        By which the deviation was multiplied, for the caption.
+    arrows : bool
+        Whether the deviation's direction is drawn too: on the heatmap, if it is shown.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+    """
+    vectors = found.vectors if arrows else None
+    if show == "side-by-side":
+        height = max(READABLE, len(found.original))
+        return compare_panels(found.original, found.image, found.heatmap, name, factor, vectors, height)
+    return _with_direction(
+        found.image if show == "magnified" else overlay_heatmap(found.original, found.heatmap), vectors
+    )
+
+
+def _with_direction(picture: np.ndarray, vectors: np.ndarray | None) -> np.ndarray:
+    if vectors is None or not len(vectors):
+        return picture
+    return draw_arrows(picture, vectors, ARROW_COLOUR, arrow_width(*picture.shape[:2]))
 
 
 def hide_faces(picture: np.ndarray, side: float) -> np.ndarray:

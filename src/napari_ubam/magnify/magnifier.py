@@ -33,6 +33,8 @@ class MagnifiedFrame:
     ----------
     frame : int
         Its number in the file.
+    original : ndarray of uint8, shape (Y, X, 3)
+        The frame as it was filmed.
     image : ndarray of uint8, shape (Y, X, 3)
         The frame with the deviation multiplied by the factor.
     heatmap, vectors : ndarray
@@ -40,6 +42,7 @@ class MagnifiedFrame:
     """
 
     frame: int
+    original: np.ndarray
     image: np.ndarray
     heatmap: np.ndarray
     vectors: np.ndarray
@@ -110,8 +113,8 @@ def magnify_shot(
     """Magnify the deviation in consecutive frames, and mark it: `draw_shot` and `mark_shot` together."""
     images, marks = draw_shot(shot, generator, factor, device), mark_shot(shot, generator, device)
     return [
-        MagnifiedFrame(int(frame), image, of.heatmap, of.vectors)
-        for frame, image, of in zip(shot.frame, images, marks, strict=True)
+        MagnifiedFrame(int(frame), picture, image, of.heatmap, of.vectors)
+        for frame, picture, image, of in zip(shot.frame, shot.pictures, images, marks, strict=True)
     ]
 
 

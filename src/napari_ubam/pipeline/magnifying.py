@@ -11,11 +11,12 @@ import numpy as np
 
 from napari_ubam.errors import StudyError
 from napari_ubam.files import atomic_path
+from napari_ubam.magnify.compose import compose
 from napari_ubam.magnify.magnifier import MagnifiedFrame
 from napari_ubam.pipeline.drawing import Magnifier
 from napari_ubam.pipeline.reading import ASSUMED_FPS
 from napari_ubam.progress import Report, silent
-from napari_ubam.settings import MagnifySettings
+from napari_ubam.settings import MagnifySettings, Show
 from napari_ubam.study import Study, load_crops
 from napari_ubam.video import write_video
 
@@ -59,7 +60,8 @@ def magnify(
 
 def save_magnified(
     study: Study, name: str, out: str | Path, settings: MagnifySettings | None = None, *,
-    heatmap: str | Path | None = None, frames: range | None = None, report: Report = silent,
+    heatmap: str | Path | None = None, frames: range | None = None, show: Show = "magnified", arrows: bool = False,
+    report: Report = silent,
 ) -> int:  # fmt: skip
     """Write a recording with its deviation magnified as a video, and the heatmap as a Zarr array.
 
@@ -72,6 +74,10 @@ def save_magnified(
     heatmap : str or Path, optional
         A name that ends in .zarr: an array (T, Y, X) float32. Its attributes say which recording, its first and last
         frame, and the frames that were left as they are for want of a good reference.
+    show : {"magnified", "side-by-side", "heatmap"}
+        What the video shows, see `napari_ubam.magnify.compose.compose`.
+    arrows : bool
+        Whether the direction of the deviation is drawn into it.
 
     Returns
     -------
@@ -92,21 +98,30 @@ def save_magnified(
     fps = load_crops(study, recording, report).fps or ASSUMED_FPS
     settings = settings or MagnifySettings()
     with closing(Magnifier(study, name, settings.device, report, settings.unreliable)) as magnifier:
-        if heatmap is None:
+        if heatmap is None and show == "magnified" and not arrows:
             with closing(magnifier.iterate_images(settings.factor, frames, report)) as images:
                 return write_video(out, images, fps)
-        with atomic_path(heatmap) as temporary, closing(magnifier.iterate(settings.factor, frames, report)) as found:
+
+        def composed(some: Iterator[MagnifiedFrame]) -> Iterator[np.ndarray]:
+            return (compose(frame, show, name, settings.factor, arrows=arrows) for frame in some)
+
+        with closing(magnifier.iterate(settings.factor, frames, report)) as found:
+            if heatmap is None:
+                return write_video(out, composed(found), fps)
             rows = magnifier.rows(frames)
             about = {
                 "recording": name,
                 "frames": [int(magnifier.frame[rows[0]]), int(magnifier.frame[rows[-1]])],
                 "left_as_they_are": magnifier.frame[rows][magnifier.left[rows]].tolist(),
             }
-            return write_video(out, _with_heatmap(found, len(rows), about, temporary), fps)
+            with atomic_path(heatmap) as temporary:
+                return write_video(out, composed(_keep_heatmaps(found, len(rows), about, temporary)), fps)
 
 
-def _with_heatmap(found: Iterator[MagnifiedFrame], n: int, about: dict[str, Any], path: Path) -> Iterator[np.ndarray]:
-    """Pass on the images of n frames, and write the heatmaps to a Zarr array on the way."""
+def _keep_heatmaps(
+    found: Iterator[MagnifiedFrame], n: int, about: dict[str, Any], path: Path
+) -> Iterator[MagnifiedFrame]:
+    """Pass on n frames, and write their heatmaps to a Zarr array on the way."""
     import zarr  # slow to import, and only this needs it
 
     array = None
@@ -115,4 +130,4 @@ def _with_heatmap(found: Iterator[MagnifiedFrame], n: int, about: dict[str, Any]
             shape = frame.heatmap.shape
             array = zarr.create_array(path, shape=(n, *shape), chunks=(1, *shape), dtype="float32", attributes=about)
         array[i] = frame.heatmap
-        yield frame.image
+        yield frame

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ubam.errors import StudyError
-from napari_ubam.magnify.compose import BRIGHTEST, COLORMAP, NORMAL
+from napari_ubam.magnify.compose import ARROW_COLOUR, BRIGHTEST, COLORMAP, NORMAL, arrow_width
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
 from napari_ubam.widgets.drawn_frames import DeviationVideo, DrawnFrames, MagnifiedVideo
@@ -82,8 +82,8 @@ def show_magnification(
     placed = {"scale": video.scale, "translate": video.translate}
     image = {**placed, "projection_mode": "none"}  # so that napari asks for one frame, and not for a stack of one
     heat = {"colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST)}
-    width = max(1.0, min(frames.original.shape[1:3]) / 150)
-    arrows = {"ndim": 3, "edge_width": width, "edge_color": "cyan", "vector_style": "arrow"}
+    width = arrow_width(*frames.original.shape[1:3])
+    arrows = {"ndim": 3, "edge_width": width, "edge_color": np.array(ARROW_COLOUR) / 255, "vector_style": "arrow"}
     none = np.zeros((0, 2, 3), np.float32)
     return [
         _show(viewer, "image", "magnified", MagnifiedVideo(frames), {**image, "rgb": True}, note),
