@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from napari_ubam.errors import StudyError, UbamError, VideoError
@@ -130,6 +131,16 @@ def test_tiff_stacks_and_folders_of_images(make_study, tmp_path, frames):
         crops = load(make_study(path=path))
         np.testing.assert_array_equal(crops.frames, expected)
         assert crops.fps == 0
+
+
+def test_raw_arrays(make_study, tmp_path, frames):
+    expected = load(make_study()).frames
+    np.save(tmp_path / "a.npy", frames)
+    zarr.create_array(tmp_path / "a.zarr", data=frames, chunks=(1, *frames.shape[1:]))
+    for name in ("a.npy", "a.zarr"):
+        np.testing.assert_array_equal(load(make_study(path=tmp_path / name)).frames, expected)
+    zarr.open_array(tmp_path / "a.zarr", mode="r+")[1] = 255 - frames[1]  # a file deep in the folder
+    assert not np.array_equal(load(make_study(path=tmp_path / "a.zarr")).frames[1], expected[1])
 
 
 def test_the_second_time_comes_from_the_cache(make_study):

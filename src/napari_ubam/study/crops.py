@@ -175,7 +175,7 @@ def crops_key(study: Study, recording: Recording) -> dict[str, Any]:
 
 def _fingerprint(path: Path) -> list[int]:
     """Tell whether a file, or any file of a folder, was changed: size [bytes] and time of the last change [ns]."""
-    stats = [path.stat(), *(p.stat() for p in path.iterdir())] if path.is_dir() else [path.stat()]
+    stats = [path.stat(), *(p.stat() for p in path.rglob("*"))] if path.is_dir() else [path.stat()]
     return [sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)]
 
 

@@ -9,6 +9,7 @@ import av
 from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from napari_ubam.video.open import open_frames
 from napari_ubam.video.packets import opened
+from napari_ubam.video.raw_arrays import ARRAY_SUFFIXES
 
 
 def estimate_length(path: str | Path) -> int:
@@ -20,7 +21,7 @@ def estimate_length(path: str | Path) -> int:
         If it is missing, or none that can be read.
     """
     path = Path(path)
-    if path.is_dir() or path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES):
+    if path.is_dir() or path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES, *ARRAY_SUFFIXES):
         with open_frames(path) as source:
             return len(source)
     with opened(path) as (container, stream):

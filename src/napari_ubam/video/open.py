@@ -8,13 +8,14 @@ from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report, silent
 from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES, ImageFolder, TiffStack
 from napari_ubam.video.lazy import LazyVideo
+from napari_ubam.video.raw_arrays import NumpyFile, ZarrArray
 from napari_ubam.video.source import FrameSource
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".wmv", ".webm", ".gif")
 
 
 def open_frames(path: str | Path, *, native: bool = False, report: Report = silent) -> FrameSource:
-    """Open a video file, a multi-page TIFF, or a folder of numbered images.
+    """Open a video file, a multi-page TIFF, a folder of numbered images, or a raw array.
 
     Parameters
     ----------
@@ -37,6 +38,10 @@ def open_frames(path: str | Path, *, native: bool = False, report: Report = sile
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return NumpyFile(path)
+    if suffix == ".zarr" or (path / "zarr.json").exists() or (path / ".zarray").exists():
+        return ZarrArray(path)
     if path.is_dir():
         return ImageFolder(path)
     if suffix in TIFF_SUFFIXES:
