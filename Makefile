@@ -6,7 +6,7 @@ BIN := .venv/bin
 SCREEN := $(if $(filter Linux,$(shell uname -s)),xvfb-run -a -s "-screen 0 1600x1000x24")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint format check-system check-test-system clean
+.PHONY: help demo test fast lint format tour check-system check-test-system clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ lint: .venv/installed ## Check style, types, spelling, the floors of the house a
 format: .venv/installed ## Put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+tour: check-test-system .venv/installed ## Go through all widgets, and take the pictures of README and guide
+	$(BIN)/napari-ubam demo --no-viewer --out .tour
+	$(SCREEN) $(BIN)/python tools/tour.py .tour/study docs/images
 
 clean: ## Remove the virtual environment and everything that can be made again
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -20,9 +20,9 @@ def subjects(n_reference=4):
 
 def test_findings_name_who_stands_out():
     sentences = findings(subjects(), compare_groups(subjects(), "healthy"), "healthy")
-    assert len(sentences) == 1
+    assert len(sentences) == 2
     assert "2 of 3 subjects of the group impaired are beyond every left-out healthy subject: y, x." in sentences[0]
-    assert "probability 0.73" in sentences[0]
+    assert "probability 0.73" in sentences[1]
 
 
 def test_findings_without_a_test():
@@ -81,7 +81,7 @@ def test_enough_reference_subjects_allow_a_significance():
 def test_no_difference_shown_is_not_called_none():
     table = pd.concat([subjects(), subjects().assign(subject=lambda t: t["subject"] + "2")])
     table["deviation"] = range(len(table))
-    sentence = findings(table, compare_groups(table, "healthy"), "healthy")[0]
+    sentence = findings(table, compare_groups(table, "healthy"), "healthy")[1]
     assert "does not say that there is none: so many subjects show a probability of 0." in sentence
 
 
@@ -95,10 +95,12 @@ def test_all_groups_and_sessions_are_told_of():
         overall=compare_all_groups(table, "healthy"),
         sessions=compare_sessions(sessions),
     )
-    assert len(told) == 2 + 1 + 1 + 3
-    assert "higher than one of impaired" in told[2]
-    assert "groups healthy, impaired, treated do not show a difference as a whole (Kruskal-Wallis" in told[3]
-    assert "5 subjects of the group healthy changed from session 1 to 2 by 1 on average" in told[4]
+    assert len(told) == 2 * 2 + 1 + 1 + 3
+    assert "subjects of the group treated" in told[2]
+    assert "a subject of the group treated scores" in told[3]
+    assert "higher than one of impaired" in told[4]
+    assert "groups healthy, impaired, treated do not show a difference as a whole (Kruskal-Wallis" in told[5]
+    assert "5 subjects of the group healthy changed from session 1 to 2 by 1 on average" in told[6]
 
 
 def test_a_nuisance_that_separates_as_well_is_a_caveat():

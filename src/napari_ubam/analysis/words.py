@@ -40,13 +40,14 @@ def findings(
     Returns
     -------
     list of str
-        A sentence or two for every group but the reference, for all groups, and for every two sessions.
+        For every group but the reference who stands out and how different it is in each measure; then for all groups,
+        and for every two sessions.
     """
     sentences = []
     for group in sorted(set(subjects["group"]) - {reference}):
         text = _who_stands_out(subjects, group, reference)
         pairs = comparison[(comparison["group"] == group) & (comparison["reference"] == reference)]
-        sentences.append(" ".join([text, *map(_how_different, pairs.to_dict("records"))]))
+        sentences += [text, *map(_how_different, pairs.to_dict("records"))]
     others = comparison[comparison["reference"] != reference].to_dict("records")
     sentences += [_how_different(row) for row in others if math.isfinite(row["auc"])]
     if overall is not None:

@@ -11,9 +11,9 @@ import typer
 
 from napari_ubam import __version__
 from napari_ubam.cli.for_programs import train_for_a_program
-from napari_ubam.cli.options import StudyFolder, Yes, with_settings
+from napari_ubam.cli.options import Overwrite, StudyFolder, Yes, refuse_to_replace, with_settings
 from napari_ubam.cli.terminal import ask_for_disk, progress_bar, say, stop_on_interrupt, tell_problems
-from napari_ubam.errors import Problem, UbamError
+from napari_ubam.errors import Problem
 from napari_ubam.progress import Cancelled, Report
 from napari_ubam.settings import (
     CheckSettings,
@@ -170,15 +170,13 @@ def magnify(
         ),
     ] = "magnified",
     arrows: Annotated[bool, typer.Option("--arrows", help="Draw the deviation's direction into the video.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a recording with its deviation magnified."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
 
-    for path in (out, heatmap):
-        if path is not None and path.exists() and not overwrite:
-            raise UbamError(f"{path} is there already. Choose another name, or add --overwrite.")
+    refuse_to_replace(out, heatmap, overwrite=overwrite)
     with progress_bar() as report:
         n = pipeline.save_magnified(
             Study.open(study), recording, out, settings, heatmap=heatmap, show=show, arrows=arrows, report=report
@@ -197,14 +195,13 @@ def transfer(
     frame: Annotated[
         list[int] | None, typer.Option(help="A frame whose posture is drawn, instead of spread ones. May be repeated.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw postures of some recordings on the subjects of others, as a grid with a simple baseline."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
 
-    if out.exists() and not overwrite:
-        raise UbamError(f"{out} is there already. Choose another name, or add --overwrite.")
+    refuse_to_replace(out, overwrite=overwrite)
     with progress_bar() as report:
         pipeline.save_transfer(Study.open(study), source, target, out, settings, frames=frame or None, report=report)
     say(f"Written: {out}")

@@ -15,7 +15,15 @@ from napari_ubam.errors import UbamError
 from napari_ubam.settings import Settings
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before much of the disk is taken.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
+
+
+def refuse_to_replace(*paths: Path | None, overwrite: bool) -> None:
+    """Raise an error where a file is there already, unless the user said that it may be replaced."""
+    for path in paths:
+        if path is not None and path.exists() and not overwrite:
+            raise UbamError(f"{path} is there already. Choose another name, or add --overwrite.")
 
 
 def with_settings(cls: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ubam.analysis.words import findings
 from napari_ubam.errors import Problem
@@ -45,9 +45,14 @@ class CompareWidget(DockWidget):
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)  # names of groups and subjects are no markup
+        self.findings = QPlainTextEdit()
+        self.findings.setReadOnly(True)
+        self.findings.setAccessibleName("Findings")
+        self.findings.setToolTip("<qt>What was found, in sentences that can be copied.</qt>")
         self.compared: Compared | None = None
         self.views = QTabWidget()
         self.views.addTab(_page(self.measure, self.plot), "Figure")
+        self.views.addTab(self.findings, "Findings")
         self.views.addTab(_page(self.which, self.table), "Tables")
         self.column.addWidget(self.form)
         self.column.addLayout(row(self.run_button, self.report_button))
@@ -92,7 +97,9 @@ class CompareWidget(DockWidget):
         self.compared = None
         with errors_shown():
             self.compared = None if self.session.study is None else load_compared(self.session.study)
-        self.hint.setText(self._told())
+        first, *others = self._told()
+        self.hint.setText(first)
+        self.findings.setPlainText("\n\n".join([first, *others]))
         self._on_shown_changed()
         self._on_running_changed(self.worker is not None)
 
@@ -105,18 +112,18 @@ class CompareWidget(DockWidget):
         with errors_shown():
             show_recording(self.viewer, self.session.saved_study().recording(recording), frame)
 
-    def _told(self) -> str:
+    def _told(self) -> list[str]:
+        """Say what was found in sentences, the most important one first."""
         if self.compared is None:
-            return self.session.hint or "The groups are not compared yet: press Compare."
+            return [self.session.hint or "The groups are not compared yet: press Compare."]
         tables = self.compared.tables
-        told = findings(
+        return findings(
             self.compared.scores,
             tables["Two groups each"],
             self.compared.reference,
             overall=tables["All groups"],
             sessions=tables["Sessions"],
         )
-        return "\n".join(told)
 
     def _on_compared(self, problems: list[Problem]) -> None:
         warn_of_problems(problems)
