@@ -1,9 +1,8 @@
 import pytest
 from qtpy.QtCore import QModelIndex, Qt
 
-from napari_ubam.errors import StudyError
 from napari_ubam.widgets.session import Session
-from napari_ubam.widgets.study_table import COLUMNS, StudyTable, edited
+from napari_ubam.widgets.study_table import StudyTable
 
 
 @pytest.fixture
@@ -16,19 +15,19 @@ def table(qapp, qtmodeltester, study):
 
 
 def cell(table, row, column) -> QModelIndex:
-    return table.index(row, COLUMNS.index(column))
+    return table.index(row, table.columns.index(column))
 
 
 def test_there_is_one_row_a_recording(table):
     assert table.rowCount() == 4
-    assert [cell(table, 2, column).data() for column in COLUMNS] == ["walk_2", "s2", "impaired", "1", ""]
+    assert [cell(table, 2, column).data() for column in table.columns] == ["walk_2", "s2", "impaired", "1", ""]
 
 
 def test_subject_group_and_session_can_be_edited_and_the_rest_cannot(table):
     assert table.setData(cell(table, 0, "Session"), " before ")
     assert table.session.recordings[0].session == "before"
     assert table.session.modified
-    editable = [bool(table.flags(cell(table, 0, column)) & Qt.ItemFlag.ItemIsEditable) for column in COLUMNS]
+    editable = [bool(table.flags(cell(table, 0, column)) & Qt.ItemFlag.ItemIsEditable) for column in table.columns]
     assert editable == [False, True, True, True, False]
     assert not table.setData(cell(table, 0, "Recording"), "other")
 
@@ -63,13 +62,27 @@ def test_a_missing_file_is_shown(table, study):
     assert cell(table, 0, "Recording").data(Qt.ItemDataRole.ForegroundRole) is None
 
 
-def test_a_subject_stays_in_one_group(recordings):
-    same = edited(recordings, 1, "subject", "s0")
-    assert [x.group for x in edited(same, 0, "group", "control")] == ["control", "control", "impaired", "impaired"]
-    joined = edited(recordings, 0, "subject", "s2")
-    assert (joined[0].subject, joined[0].group) == ("s2", "impaired")
+def test_covariates_are_columns_that_can_be_edited(table):
+    table.edit([1, 2], "severity", "3")
+    assert table.columns[-1] == "severity"
+    assert [cell(table, row, "severity").data() for row in range(4)] == ["", "3", "3", ""]
+    assert [recording.covariates for recording in table.session.recordings[:2]] == [{}, {"severity": "3"}]
+    assert table.setData(cell(table, 2, "severity"), "")
+    assert table.session.recordings[2].covariates == {}
 
 
-def test_a_wrong_value_names_the_recording(recordings):
-    with pytest.raises(StudyError, match="walk_0"):
-        edited(recordings, 0, "subject", "")
+def test_many_rows_are_edited_at_once_and_undone_at_once(table):
+    before = table.session.recordings
+    assert table.edit([1, 2, 3], "Session", "2")
+    assert [recording.session for recording in table.session.recordings] == ["1", "2", "2", "2"]
+    table.session.undo.undo()
+    assert table.session.recordings == before
+    assert not table.session.modified
+    table.session.undo.redo()
+    assert [recording.session for recording in table.session.recordings] == ["1", "2", "2", "2"]
+
+
+def test_a_column_that_does_not_exist_cannot_have_a_taken_name(qtbot, table):
+    with qtbot.waitSignal(table.rejected) as told:
+        assert not table.edit([0], "start", "3")
+    assert "'start'" in told.args[0]

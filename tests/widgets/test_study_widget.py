@@ -35,7 +35,7 @@ def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
     widget.add_files(videos[:1])
     assert names(widget) == ["walk_0", "walk_1", "walk_2", "walk_3"]
     for row, group in enumerate(["healthy", "healthy", "impaired", "impaired"]):
-        widget.table.setData(widget.table.index(row, 2), group)
+        widget.panel.table.setData(widget.panel.table.index(row, 2), group)
     assert "2 in healthy, 2 in impaired" in widget.summary.text()
     assert "not saved" in widget.title.text()
     widget.reference.setCurrentText("impaired")
@@ -100,7 +100,7 @@ def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notification
 
 def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
     widget.open_study(study.folder)
-    widget.view.selectRow(1)
+    widget.panel.view.select(1)
     widget._on_draw_clicked()
     widget.viewer.layers["region"].add_rectangles([corners((5, 6, 30, 40))])
     widget._on_use_clicked()
@@ -111,15 +111,16 @@ def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
 
 def test_rows_are_removed(widget, study):
     widget.open_study(study.folder)
-    assert not widget.remove_button.isEnabled()
-    widget.view.selectRow(0)
-    widget._on_remove_clicked()
+    remove = next(action for action in widget.panel.menu.actions() if action.text() == "Remove")
+    assert not remove.isEnabled()
+    widget.panel.view.select(0)
+    remove.trigger()
     assert names(widget) == ["walk_1", "walk_2", "walk_3"]
 
 
 def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
     widget.open_study(study.folder)
-    widget.table.setData(widget.table.index(0, 3), "2")
+    widget.panel.table.setData(widget.panel.table.index(0, 3), "2")
     answer(monkeypatch, QMessageBox.StandardButton.Cancel)
     widget._on_new_clicked()
     assert len(names(widget)) == 4
@@ -128,7 +129,7 @@ def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
     assert names(widget) == []
     assert Study.open(study.folder).recordings[0].session == "2"
     widget.open_study(study.folder)
-    widget.table.setData(widget.table.index(0, 3), "3")
+    widget.panel.table.setData(widget.panel.table.index(0, 3), "3")
     answer(monkeypatch, QMessageBox.StandardButton.Discard)
     widget._on_new_clicked()
     assert Study.open(study.folder).recordings[0].session == "2"
@@ -136,7 +137,7 @@ def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
 
 def test_changes_survive_closing_the_widget(widget, study):
     widget.open_study(study.folder)
-    widget.table.setData(widget.table.index(0, 3), "2")
+    widget.panel.table.setData(widget.panel.table.index(0, 3), "2")
     viewer = widget.viewer
     viewer.window.remove_dock_widget(widget)
     again = StudyWidget(viewer)
