@@ -1,6 +1,6 @@
 import pytest
 from qtpy.QtCore import QItemSelectionModel, Qt
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMessageBox
 
 from napari_ubam.study import read_table
 from napari_ubam.widgets.session import Session
@@ -14,7 +14,8 @@ def panel(qtbot, study):
     qtbot.addWidget(panel)
     session.open(study.folder)
     panel.show()
-    return panel
+    yield panel
+    panel.facts.close()
 
 
 def shown(panel):
@@ -131,6 +132,35 @@ def test_edits_are_undone_and_redone_by_keys(qtbot, panel):
     assert groups(panel) == ["control", "control", "impaired", "impaired"]
     undo = panel.menu.actions()[0]
     assert undo.text() == "Undo setting the group"
+
+
+def test_missing_files_are_located_and_those_that_moved_along_are_offered(qtbot, panel, tmp_path, monkeypatch):
+    videos = panel.session.recordings[0].path.parent
+    videos.rename(tmp_path / "moved")
+    panel.facts.look_again()
+    qtbot.waitUntil(lambda: len(panel.facts.missing()) == 4, timeout=10_000)
+    asked = []
+
+    def answer(parent, title, text):
+        asked.append(text)
+        return QMessageBox.StandardButton.Yes
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    place = tmp_path / "moved" / "walk_2.mkv"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: (str(place), ""))
+    select(panel, 2)
+    trigger(panel, "Locate")
+    assert asked[0].startswith("3 more")
+    assert [x.path for x in panel.session.recordings] == [tmp_path / "moved" / f"walk_{i}.mkv" for i in range(4)]
+    qtbot.waitUntil(lambda: panel.facts.missing() == [], timeout=10_000)
+    panel.session.undo.undo()
+    assert panel.session.recordings[0].path.parent == videos
+
+
+def test_nothing_is_asked_where_no_file_is_missing(qtbot, panel, notifications):
+    qtbot.waitUntil(lambda: panel.facts.of(panel.session.recordings[3]) is not None, timeout=10_000)
+    trigger(panel, "Locate")
+    assert notifications == ["No file is missing."]
 
 
 def test_the_table_is_exported(panel, tmp_path, monkeypatch):

@@ -120,7 +120,7 @@ def test_rows_are_removed(widget, study):
 
 def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
     widget.open_study(study.folder)
-    widget.panel.table.setData(widget.panel.table.index(0, 3), "2")
+    widget.panel.table.edit([0], "Session", "2")
     answer(monkeypatch, QMessageBox.StandardButton.Cancel)
     widget._on_new_clicked()
     assert len(names(widget)) == 4
@@ -129,7 +129,7 @@ def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
     assert names(widget) == []
     assert Study.open(study.folder).recordings[0].session == "2"
     widget.open_study(study.folder)
-    widget.panel.table.setData(widget.panel.table.index(0, 3), "3")
+    widget.panel.table.edit([0], "Session", "3")
     answer(monkeypatch, QMessageBox.StandardButton.Discard)
     widget._on_new_clicked()
     assert Study.open(study.folder).recordings[0].session == "2"
@@ -137,7 +137,7 @@ def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
 
 def test_changes_survive_closing_the_widget(widget, study):
     widget.open_study(study.folder)
-    widget.panel.table.setData(widget.panel.table.index(0, 3), "2")
+    widget.panel.table.edit([0], "Session", "2")
     viewer = widget.viewer
     viewer.window.remove_dock_widget(widget)
     again = StudyWidget(viewer)

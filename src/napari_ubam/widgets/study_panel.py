@@ -6,14 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QAction, QKeySequence
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from napari_ubam.study import write_table
+from napari_ubam.study import Recording, write_table
+from napari_ubam.study.locating import moved_alike, with_files_at
 from napari_ubam.widgets.dock import errors_shown, row
 from napari_ubam.widgets.session import Session
+from napari_ubam.widgets.study_facts import StudyFacts
 from napari_ubam.widgets.study_table import COLUMNS, StudyTable
 from napari_ubam.widgets.study_view import StudyView
 
@@ -27,7 +29,8 @@ class StudyPanel(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.table = StudyTable(session)
+        self.facts = StudyFacts(session)
+        self.table = StudyTable(session, self.facts)
         self.view = StudyView(self.table)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter, such as: impaired   or   session:2")
@@ -70,6 +73,7 @@ class StudyPanel(QWidget):
             self._for_rows.append(self._add(f"Set {name.lower()}…", partial(self._on_set_clicked, name)))
         self._for_rows.append(self._add("Set another column…", self._on_set_other_clicked))
         self.menu.addSeparator()
+        self._add("Locate missing files…", self._on_locate_clicked)
         self._for_rows.append(self._add("Remove", self.remove_selected))
         self._add("Export table…", self._on_export_clicked)
 
@@ -83,6 +87,18 @@ class StudyPanel(QWidget):
         gone = set(self.view.selected_rows())
         kept = [recording for i, recording in enumerate(self.session.recordings) if i not in gone]
         self.session.edit("removing rows", recordings=kept)
+
+    def locate(self, recording: Recording, place: Path) -> None:
+        """Say where a recording's file is; others that moved along with it are offered."""
+        others = {x.path for x in self.session.recordings if not x.path.exists()} - {recording.path}
+        alike = moved_alike(recording.path, place, others)
+        if alike:
+            example = next(iter(alike.values()))
+            text = f"{len(alike)} more of the missing files are there too, such as {example}. Take them as well?"
+            if QMessageBox.question(self, "More files were found", text) != QMessageBox.StandardButton.Yes:
+                alike = {}
+        places = {recording.path: place} | alike
+        self.session.edit("locating files", recordings=with_files_at(self.session.recordings, places))
 
     def export(self, path: Path) -> None:
         """Write the table as a CSV; the study's own stays where it is."""
@@ -108,6 +124,22 @@ class StudyPanel(QWidget):
             value, given = QInputDialog.getText(self, f"Set {column}", f"{column} of the selected recordings")
             if given:
                 self.table.edit(self.view.selected_rows(), column, value)
+
+    def _on_locate_clicked(self) -> None:
+        """Ask where the first missing file is, of the selected ones if any is among them."""
+        missing = self.facts.missing()
+        chosen = [recording for recording in self.view.selected() if recording in missing]
+        if not missing:
+            show_info("No file is missing.")
+            return
+        recording = (chosen or missing)[0]
+        title = f"Where is {recording.path.name}?"
+        if recording.path.suffix:
+            place, _ = QFileDialog.getOpenFileName(self, title, recording.path.name)
+        else:  # a folder of images
+            place = QFileDialog.getExistingDirectory(self, title)
+        if place:
+            self.locate(recording, Path(place))
 
     def _on_export_clicked(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Export the table of recordings", "", "Tables (*.csv)")

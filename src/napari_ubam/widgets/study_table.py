@@ -9,23 +9,29 @@ from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QAbstractTableModel, QBuffer, QModelIndex, Qt, Signal
+from qtpy.QtGui import QColor, QImage, QPixmap
 
 from napari_ubam.errors import StudyError
 from napari_ubam.study import Recording
 from napari_ubam.study.editing import EDITABLE, edited
+from napari_ubam.video import ASSUMED_FPS
 from napari_ubam.widgets.add_recordings import NEW_GROUP
 from napari_ubam.widgets.session import Session
+from napari_ubam.widgets.study_facts import StudyFacts
 
 COLUMNS = {  # and what they mean; covariates follow
     "Recording": "One video of one subject in one session.",
     "Subject": "Who is seen. All recordings of a subject belong to one group.",
     "Group": "Which cohort the subject belongs to, such as healthy or impaired.",
+    "State": "How far it is: cropped, embedded, measured; or what is out of date, and why.",
     "Session": "Which visit or day.",
+    "Length": "About how long it is, of the frames that count.",
     "Region": "The part of the picture that counts: width × height at x, y [px].",
 }
 SORT_ROLE = Qt.ItemDataRole.UserRole
+_RED, _AMBER = "#d9534f", "#d98c1f"
+_ROW_PICTURE = (40, 22)  # px, in the column of regions
 _COVARIATE = "A further column of the table: kept, and described in the report for every group."
 _DIGITS = re.compile(r"\d+")
 _NO_PARENT = QModelIndex()
@@ -42,13 +48,15 @@ class StudyTable(QAbstractTableModel):
 
     rejected = Signal(str)  # why an edit was not taken
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, facts: StudyFacts) -> None:
         super().__init__()
-        self.session = session
+        self.session, self.facts = session, facts
         self.columns: list[str] = list(COLUMNS)
         self._names: list[str] = []
         self._colours: dict[str, str] = {}
+        self._icons: dict[int, QPixmap] = {}  # by the cache key of the picture
         session.table_changed.connect(self._on_table_changed)
+        facts.changed.connect(self._tell_of_change)
         self._on_table_changed()
 
     def rowCount(self, parent: QModelIndex = _NO_PARENT) -> int:
@@ -74,13 +82,15 @@ class StudyTable(QAbstractTableModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return self._text(recording, column)
         if role == SORT_ROLE:  # s2 comes before s10
-            return _DIGITS.sub(lambda number: number[0].zfill(12), self._text(recording, column).casefold())
+            return self._sorted_by(recording, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return str(recording.path) if recording.path.exists() else f"{recording.path} is missing."
-        if role == Qt.ItemDataRole.ForegroundRole and column == "Recording" and not recording.path.exists():
-            return QColor("#d9534f")
+            return self._tip(recording, column)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._colour(recording, column)
         if role == Qt.ItemDataRole.DecorationRole and column == "Group":
             return QColor(self._colours[recording.group])
+        if role == Qt.ItemDataRole.DecorationRole and column == "Region":
+            return self._icon(recording)
         return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
@@ -120,11 +130,50 @@ class StudyTable(QAbstractTableModel):
     def _text(self, recording: Recording, column: str) -> str:
         if column == "Recording":
             return recording.name
+        if column == "State":
+            return state.word if (state := self.facts.state(recording)) is not None else ""
+        if column == "Length":
+            return facts.length if (facts := self.facts.of(recording)) is not None else ""
         if column == "Region":
             if recording.boxes is not None:
                 return f"boxes: {recording.boxes.name}"
             return "" if recording.region is None else "{2} × {3} at {0}, {1}".format(*recording.region)
         return str(getattr(recording, column.lower())) if column in COLUMNS else recording.covariates.get(column, "")
+
+    def _sorted_by(self, recording: Recording, column: str) -> str | float:
+        if column == "Length":
+            facts = self.facts.of(recording)
+            return facts.frames / (facts.fps or ASSUMED_FPS) if facts is not None else 0.0
+        return _DIGITS.sub(lambda number: number[0].zfill(12), self._text(recording, column).casefold())  # s2 < s10
+
+    def _tip(self, recording: Recording, column: str) -> str:
+        facts, state = self.facts.of(recording), self.facts.state(recording)
+        if column == "State" and state is not None:
+            return str(state)
+        if facts is None:
+            return str(recording.path)
+        if facts.problem:
+            return facts.problem
+        if column == "Region" and facts.picture is not None:
+            return f'<img src="data:image/png;base64,{_as_png(facts.picture)}"/>'
+        rate = f", {facts.fps:g} a second" if facts.fps else ""
+        return f"{recording.path}\n{facts.frames} frames{rate}"
+
+    def _colour(self, recording: Recording, column: str) -> QColor | None:
+        facts, state = self.facts.of(recording), self.facts.state(recording)
+        if column in ("Recording", "State") and facts is not None and facts.problem:
+            return QColor(_RED)
+        return QColor(_AMBER) if column == "State" and state is not None and state.word == "out of date" else None
+
+    def _icon(self, recording: Recording) -> QPixmap | None:
+        facts = self.facts.of(recording)
+        if facts is None or facts.picture is None:
+            return None
+        key = facts.picture.cacheKey()
+        if key not in self._icons:
+            keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            self._icons[key] = QPixmap.fromImage(facts.picture.scaled(*_ROW_PICTURE, keep, smooth))
+        return self._icons[key]
 
     def _on_table_changed(self) -> None:
         recordings = self.session.recordings
@@ -141,6 +190,13 @@ class StudyTable(QAbstractTableModel):
     def _tell_of_change(self) -> None:
         if self._names:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._names) - 1, len(self.columns) - 1))
+
+
+def _as_png(picture: QImage) -> str:
+    """Write a picture into a tooltip."""
+    buffer = QBuffer()
+    picture.save(buffer, "PNG")
+    return bytes(buffer.data().toBase64()).decode()
 
 
 def group_colours(recordings: Iterable[Recording]) -> dict[str, str]:

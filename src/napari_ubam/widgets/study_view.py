@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_ubam.study import Recording
 from napari_ubam.widgets.study_table import SORT_ROLE, StudyTable
 
-_WIDTH = 380  # [px]
+_WIDTH = 400  # [px]
 
 
 class FilteredTable(QSortFilterProxyModel):

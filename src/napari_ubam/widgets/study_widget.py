@@ -60,6 +60,7 @@ class StudyWidget(DockWidget):
         self.form.changed.connect(self._on_settings_edited)
         self.session.table_changed.connect(self._on_table_changed)
         self.session.modified_changed.connect(self._on_modified_changed)
+        self.destroyed.connect(self.panel.facts.close)  # the viewer was closed
         self._on_table_changed()
 
     def _lay_out(self, fold: QCollapsible) -> None:
@@ -251,12 +252,19 @@ class StudyWidget(DockWidget):
         self.window().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ask about unsaved changes when the main window is about to close."""
+        """Ask about unsaved changes when the main window is about to close; look at files when it is come back to."""
+        if event.type() == QEvent.Type.WindowActivate and watched is self.window():
+            self.panel.facts.look_again()
         closing = event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible()
         if closing and not self.may_leave():
             event.ignore()
             return True
         return super().eventFilter(watched, event)
+
+    def _on_closed(self) -> None:
+        super()._on_closed()
+        self.destroyed.disconnect(self.panel.facts.close)
+        self.panel.facts.close()
 
     def _add(self, sources: Iterable[Source]) -> None:
         with errors_shown():
