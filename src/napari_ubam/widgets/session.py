@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 from qtpy.QtGui import QUndoCommand, QUndoStack
 
-from napari_ubam.errors import StudyError
+from napari_ubam.errors import StudyError, UbamError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Recording, Study
 from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 NO_STUDY = "No study is open: make or open one in the Study widget."
+
+_DELAY = 1000  # milliseconds from an edit until it is saved
 
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
@@ -37,7 +39,13 @@ class Session(QObject):
     """The open study of one viewer.
 
     The table of recordings may be edited before there is a folder and after; ``study`` is
-    what lies on disk, which is what the steps read. Every edit can be undone with ``undo``.
+    what lies on disk, which is what the steps read. Every edit can be undone with ``undo``, and is
+    saved by itself soon after it was made, once the study has a folder.
+
+    Attributes
+    ----------
+    problem : str
+        Why the last edits could not be saved by themselves; empty if they were.
     """
 
     table_changed = Signal()  # recordings or reference group
@@ -52,6 +60,15 @@ class Session(QObject):
         self.table = Table()
         self.undo = QUndoStack(self)
         self.undo.cleanChanged.connect(self._on_clean_changed)
+        self.undo.indexChanged.connect(self._on_edited)
+        self.problem = ""
+        self._on_disk: object = None  # stamps of the study's files, as we know them
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_DELAY)
+        self._soon.timeout.connect(self.save_by_itself)
+        if (app := QCoreApplication.instance()) is not None:
+            app.aboutToQuit.connect(self.save_by_itself)
         self.training = TrainingProcess()
         self.training.state_changed.connect(self._on_training_state_changed)
 
@@ -83,7 +100,7 @@ class Session(QObject):
         reference: str | None = None,
         settings: StudySettings | None = None,
     ) -> None:
-        """Change the table; the study on disk stays as it is until `save`.
+        """Change the table.
 
         Parameters
         ----------
@@ -138,9 +155,28 @@ class Session(QObject):
             study = Study.create(self.folder, self.recordings, self.reference, self.settings)
         else:
             raise StudyError("The study has no folder yet: save it in the Study widget first.")
-        self.study, self.folder = study, study.folder
+        self.study, self.folder, self.problem = study, study.folder, ""
+        self._on_disk = study.stamp()
         self.undo.setClean()
         self.study_changed.emit()
+
+    def save_by_itself(self) -> bool:
+        """Save what was edited, if the study has a folder and nobody else has changed its files.
+
+        Tells whether nothing is left to be saved; what is in the way is told by ``problem``.
+        """
+        self._soon.stop()
+        if self.modified and self.study is not None:
+            try:
+                if self.study.stamp() != self._on_disk:
+                    raise StudyError(
+                        "another program has changed the study. Save to write over that, or Open the study again."
+                    )
+                self.save()
+            except UbamError as error:
+                self.problem = str(error)
+                self.modified_changed.emit(True)
+        return not self.modified
 
     @property
     def hint(self) -> str:
@@ -166,10 +202,16 @@ class Session(QObject):
             self.results_changed.emit()
 
     def _load(self, study: Study | None, table: Table) -> None:
-        self.study, self.folder = study, None if study is None else study.folder
+        self._soon.stop()
+        self.study, self.folder, self.problem = study, None if study is None else study.folder, ""
+        self._on_disk = None if study is None else study.stamp()
         self.undo.clear()
         self.show(table)
         self.study_changed.emit()
+
+    def _on_edited(self) -> None:
+        if self.modified and self.study is not None:
+            self._soon.start()
 
     def _on_clean_changed(self, clean: bool) -> None:
         self.modified_changed.emit(not clean)

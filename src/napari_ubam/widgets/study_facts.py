@@ -102,6 +102,8 @@ class StudyFacts(QObject):
 
     def close(self) -> None:
         """Look no more; whatever is just being looked at is forgotten."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         self._later.stop()
         for signal in (self._session.table_changed, self._session.study_changed, self._session.results_changed):

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu, QMessage
 from napari_ubam.study import Recording, write_table
 from napari_ubam.study.locating import moved_alike, with_files_at
 from napari_ubam.widgets.dock import errors_shown, row
+from napari_ubam.widgets.name_dialog import NameDialog
 from napari_ubam.widgets.session import Session
 from napari_ubam.widgets.study_facts import StudyFacts
 from napari_ubam.widgets.study_table import COLUMNS, StudyTable
@@ -72,6 +73,7 @@ class StudyPanel(QWidget):
         for name in ("Subject", "Group", "Session"):
             self._for_rows.append(self._add(f"Set {name.lower()}…", partial(self._on_set_clicked, name)))
         self._for_rows.append(self._add("Set another column…", self._on_set_other_clicked))
+        self._add("Read names of files…", self._on_read_names_clicked)
         self.menu.addSeparator()
         self._add("Locate missing files…", self._on_locate_clicked)
         self._for_rows.append(self._add("Remove", self.remove_selected))
@@ -140,6 +142,14 @@ class StudyPanel(QWidget):
             place = QFileDialog.getExistingDirectory(self, title)
         if place:
             self.locate(recording, Path(place))
+
+    def _on_read_names_clicked(self) -> None:
+        """Read the names of the selected files, or of all."""
+        rows = self.view.selected_rows() or range(len(self.session.recordings))
+        dialog = NameDialog(self.session.recordings, list(rows), self)
+        if dialog.exec():
+            self.session.edit("reading names", recordings=dialog.result_table)
+        dialog.deleteLater()
 
     def _on_export_clicked(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Export the table of recordings", "", "Tables (*.csv)")

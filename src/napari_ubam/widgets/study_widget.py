@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import KEY, about, path_of, show_recording
 from napari_ubam.widgets.region import draw_region, drawn_region
+from napari_ubam.widgets.remembered import last_study, remember_study
 from napari_ubam.widgets.study_panel import StudyPanel
 from napari_ubam.widgets.study_table import summary
 
@@ -42,6 +44,9 @@ class StudyWidget(DockWidget):
         self.setAcceptDrops(True)
         self.title = QLabel()
         self.title.setWordWrap(True)
+        self.offer = QLabel()
+        self.offer.setWordWrap(True)
+        self.offer.setAccessibleName("Last study")
         self.panel = StudyPanel(self.session)
         self.reference = QComboBox()
         self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")
@@ -58,10 +63,13 @@ class StudyWidget(DockWidget):
         self.panel.selection_changed.connect(self._on_selection_changed)
         self.reference.activated.connect(self._on_reference_chosen)
         self.form.changed.connect(self._on_settings_edited)
+        self.offer.linkActivated.connect(self._on_offer_taken)
         self.session.table_changed.connect(self._on_table_changed)
+        self.session.study_changed.connect(self._on_study_changed)
         self.session.modified_changed.connect(self._on_modified_changed)
         self.destroyed.connect(self.panel.facts.close)  # the viewer was closed
         self._on_table_changed()
+        self._on_study_changed()
 
     def _lay_out(self, fold: QCollapsible) -> None:
         self.draw_button = button(
@@ -77,10 +85,15 @@ class StudyWidget(DockWidget):
             row(
                 button("New", "Start a study with an empty table.", self._on_new_clicked),
                 button("Open…", "Open the folder of a study.", self._on_open_clicked),
-                button("Save", "Write the table to the study's folder.", self._on_save_clicked),
+                button(
+                    "Save",
+                    "Write the table to the study's folder. Once it has one, changes are saved by themselves.",
+                    self._on_save_clicked,
+                ),
             )
         )
         self.column.addWidget(self.title)
+        self.column.addWidget(self.offer)
         self.column.addLayout(
             row(
                 button("Add layers", "Add the selected image layers as recordings.", self._on_add_layers_clicked),
@@ -149,13 +162,13 @@ class StudyWidget(DockWidget):
         return True
 
     def may_leave(self) -> bool:
-        """Ask what to do with unsaved changes; tell whether to go on."""
-        if not self.session.modified or not self.session.recordings:
+        """Save, or ask what to do with changes that cannot be saved by themselves; tell whether to go on."""
+        if self.session.save_by_itself() or (self.session.study is None and not self.session.recordings):
             return True
         answer = QMessageBox.question(
             self,
             "Unsaved changes",
-            "The study has changes that are not saved.",
+            f"The study has changes that are not saved. {self.session.problem}".strip(),
             _Answer.Save | _Answer.Discard | _Answer.Cancel,
             _Answer.Save,
         )
@@ -225,11 +238,34 @@ class StudyWidget(DockWidget):
         self.summary.setText(summary(self.session.recordings))
         self.form.show_settings(self.session.settings)
         self._on_modified_changed(self.session.modified)
+        self._offer_last()
         self._on_selection_changed()
 
     def _on_modified_changed(self, modified: bool) -> None:
         name = "New study" if self.session.folder is None else str(self.session.folder)
-        self.title.setText(f"{name} ● not saved" if modified else name)
+        saved = "not saved" if modified else "saved"
+        if self.session.study is None and not modified:
+            self.title.setText(name)
+        else:
+            self.title.setText(f"{name} {'●' if modified else '✓'} {self.session.problem or saved}")
+
+    def _on_study_changed(self) -> None:
+        if self.session.folder is not None and self.session.study is not None:
+            remember_study(self.session.folder)
+        self._on_modified_changed(self.session.modified)
+        self._offer_last()
+
+    def _offer_last(self) -> None:
+        """Offer the last study, as long as there is nothing that it would take the place of."""
+        last = last_study() if self.session.study is None and not self.session.recordings else None
+        self.offer.setVisible(last is not None)
+        if last is not None:
+            self.offer.setText(f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>')
+            self.offer.setToolTip(str(last))
+
+    def _on_offer_taken(self) -> None:
+        if (last := last_study()) is not None:
+            self.open_study(last)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files that are dragged here."""
