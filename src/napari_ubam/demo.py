@@ -27,7 +27,7 @@ from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.sample import write_cohort
 from napari_ubam.settings import MagnifySettings, Settings, StudySettings, TrainSettings
 from napari_ubam.study import Recording, Study, embedding_path, read_result
-from napari_ubam.training.train import SETTINGS, can_resume
+from napari_ubam.training.runs import SETTINGS, can_resume
 from napari_ubam.video import open_frames, write_video
 
 Say = Callable[[str], object]

@@ -23,11 +23,11 @@ from napari_ubam.models.store import load_model
 from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.training import fit, modules, recipes, train, watch
 from napari_ubam.training.bank import Footage
-from napari_ubam.training.train import can_resume
+from napari_ubam.training.runs import can_resume
 
 Train = Callable[..., list[Progress]]
 Complete = Callable[..., Path]
-COMPLETE = ["behaviour", "generator", "posture", "settings.json", "training.csv"]
+COMPLETE = ["behaviour", "generator", "pictures", "posture", "settings.json", "training.csv"]
 TOGETHER = "posture and generator"  # the stage of the default settings
 
 
@@ -64,7 +64,7 @@ def test_every_objective_and_generator_gives_models_that_can_be_used(
 ) -> None:
     told = train_in(tmp_path, objective=objective, generator=generator)
     assert names(tmp_path) == COMPLETE
-    assert {p.suffix for p in tmp_path.rglob("*") if p.is_file()} == {".safetensors", ".json", ".csv"}
+    assert {p.suffix for p in tmp_path.rglob("*") if p.is_file()} == {".safetensors", ".json", ".csv", ".png"}
     assert all(np.isfinite(p.loss) for p in told if p.loss is not None)
     cpu = torch.device("cpu")
     posture, behaviour, _ = (load_model(tmp_path / part, cpu) for part in ("posture", "behaviour", "generator"))

@@ -1,11 +1,14 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from napari.settings import get_plugin_settings
 from npe2 import PluginManager, PluginManifest
 
 from napari_ubam.video import VIDEO_SUFFIXES
+from napari_ubam.widgets.remembered import last_study, remember_study
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,15 @@ def test_every_widget_opens_in_napari(make_napari_viewer, name):
     _, widget = viewer.window.add_plugin_dock_widget("napari-ubam", name)
     assert type(widget).__name__ == f"{name.split()[0]}Widget"
     viewer.window.remove_dock_widget(widget)
+
+
+def test_the_last_study_is_one_of_napari_s_settings(make_napari_viewer, study):
+    make_napari_viewer()
+    remember_study(study.folder)
+    assert last_study() == study.folder
+    assert get_plugin_settings("napari-ubam").study.last == str(study.folder)
+    remember_study(Path("gone"))
+    assert last_study() is None
 
 
 def test_widgets_share_the_study(make_napari_viewer, study):

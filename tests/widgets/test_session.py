@@ -52,3 +52,28 @@ def test_the_reference_group_is_one_of_the_table(qapp, study):
     assert session.reference == "impaired"
     session.edit(recordings=[])
     assert session.reference == ""
+
+
+def test_settings_that_are_changed_one_after_the_other_are_undone_together(qapp, study):
+    session = Session()
+    session.open(study.folder)
+    for size in (160, 192, 224):
+        session.edit(settings=StudySettings(crop_size=size))
+    session.edit(reference="impaired")
+    session.undo.undo()
+    assert (session.reference, session.settings.crop_size) == ("healthy", 224)
+    session.undo.undo()
+    assert session.settings == study.settings
+    assert not session.modified
+
+
+def test_what_was_saved_can_still_be_undone(qapp, study):
+    session = Session()
+    session.open(study.folder)
+    session.edit(reference="impaired")
+    session.save()
+    assert not session.modified
+    session.undo.undo()
+    assert session.modified
+    session.save()
+    assert Study.open(study.folder) == study

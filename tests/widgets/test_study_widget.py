@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
@@ -35,7 +37,7 @@ def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
     widget.add_files(videos[:1])
     assert names(widget) == ["walk_0", "walk_1", "walk_2", "walk_3"]
     for row, group in enumerate(["healthy", "healthy", "impaired", "impaired"]):
-        widget.table.setData(widget.table.index(row, 2), group)
+        widget.panel.table.setData(widget.panel.table.index(row, 2), group)
     assert "2 in healthy, 2 in impaired" in widget.summary.text()
     assert "not saved" in widget.title.text()
     widget.reference.setCurrentText("impaired")
@@ -100,7 +102,7 @@ def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notification
 
 def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
     widget.open_study(study.folder)
-    widget.view.selectRow(1)
+    widget.panel.view.select(1)
     widget._on_draw_clicked()
     widget.viewer.layers["region"].add_rectangles([corners((5, 6, 30, 40))])
     widget._on_use_clicked()
@@ -111,32 +113,88 @@ def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
 
 def test_rows_are_removed(widget, study):
     widget.open_study(study.folder)
-    assert not widget.remove_button.isEnabled()
-    widget.view.selectRow(0)
-    widget._on_remove_clicked()
+    remove = next(action for action in widget.panel.menu.actions() if action.text() == "Remove")
+    assert not remove.isEnabled()
+    widget.panel.view.select(0)
+    remove.trigger()
     assert names(widget) == ["walk_1", "walk_2", "walk_3"]
 
 
-def test_unsaved_changes_are_asked_about(widget, study, tmp_path, monkeypatch):
+def test_a_study_with_a_folder_is_saved_by_itself(qtbot, widget, study):
     widget.open_study(study.folder)
-    widget.table.setData(widget.table.index(0, 3), "2")
+    widget.panel.table.edit([0], "Session", "2")
+    assert "not saved" in widget.title.text()
+    qtbot.waitUntil(lambda: Study.open(study.folder).recordings[0].session == "2", timeout=10_000)
+    assert "✓ saved" in widget.title.text()
+    widget.session.undo.undo()
+    widget._on_new_clicked()  # which does not wait for it
+    assert Study.open(study.folder) == study
+
+
+def test_what_another_program_wrote_is_not_written_over_by_itself(widget, study, monkeypatch):
+    widget.open_study(study.folder)
+    study.replace(reference="impaired").save()
+    widget.panel.table.edit([0], "Session", "2")
+    assert not widget.session.save_by_itself()
+    assert "another program has changed the study" in widget.title.text()
+    assert Study.open(study.folder).reference == "impaired"
+    answer(monkeypatch, QMessageBox.StandardButton.Cancel)
+    widget._on_new_clicked()
+    assert len(names(widget)) == 4
+    assert widget.save_study()
+    assert Study.open(study.folder).reference == "healthy"
+    assert "✓ saved" in widget.title.text()
+
+
+def test_unsaved_changes_are_asked_about(widget, videos, tmp_path, monkeypatch):
+    widget.add_files(videos)
     answer(monkeypatch, QMessageBox.StandardButton.Cancel)
     widget._on_new_clicked()
     assert len(names(widget)) == 4
     answer(monkeypatch, QMessageBox.StandardButton.Save)
+    choose_folder(monkeypatch, tmp_path / "made")
     widget._on_new_clicked()
     assert names(widget) == []
-    assert Study.open(study.folder).recordings[0].session == "2"
-    widget.open_study(study.folder)
-    widget.table.setData(widget.table.index(0, 3), "3")
+    assert len(Study.open(tmp_path / "made").recordings) == 4
+    widget.add_files(videos)
     answer(monkeypatch, QMessageBox.StandardButton.Discard)
     widget._on_new_clicked()
-    assert Study.open(study.folder).recordings[0].session == "2"
+    assert names(widget) == []
+
+
+@pytest.fixture
+def remembered(monkeypatch):
+    """Keep what napari would remember for us."""
+    kept = SimpleNamespace(study=SimpleNamespace(last=""))
+    monkeypatch.setattr("napari_ubam.widgets.remembered.get_plugin_settings", lambda name: kept)
+    return kept
+
+
+def test_the_last_study_is_offered_when_napari_is_opened_again(qtbot, remembered, make_napari_viewer, study):
+    first = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(first)
+    assert first.offer.isHidden()
+    first.open_study(study.folder)
+    second = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(second)
+    assert second.session.study is None
+    assert study.folder.name in second.offer.text()
+    second.offer.linkActivated.emit(study.folder.as_uri())
+    assert second.session.folder == study.folder
+    assert second.offer.isHidden()
+
+
+def test_a_study_that_is_gone_is_not_offered(qtbot, remembered, make_napari_viewer, study):
+    remembered.study.last = str(study.folder)
+    (study.folder / "study.toml").unlink()
+    widget = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(widget)
+    assert widget.offer.isHidden()
 
 
 def test_changes_survive_closing_the_widget(widget, study):
     widget.open_study(study.folder)
-    widget.table.setData(widget.table.index(0, 3), "2")
+    widget.panel.table.edit([0], "Session", "2")
     viewer = widget.viewer
     viewer.window.remove_dock_widget(widget)
     again = StudyWidget(viewer)

@@ -1,10 +1,13 @@
+import json
+import shutil
 import sys
 
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
 from napari_ubam.settings import StudySettings
-from napari_ubam.widgets.train_widget import TrainWidget
+from napari_ubam.study import Study
+from napari_ubam.widgets.train_widget import TrainWidget, smaller_crop
 from napari_ubam.widgets.training_process import TrainingState
 
 PRELUDE = """
@@ -117,6 +120,85 @@ def test_a_running_training_is_shown_by_a_widget_that_is_opened_later(qtbot, wid
 def test_devices_of_this_machine_are_offered(qtbot, widget):
     qtbot.waitUntil(lambda: "cpu" in widget.form.fields["device"].choices, timeout=30_000)
     assert widget.form.fields["device"].choices[0] == "auto"
+
+
+def test_a_crash_is_told_with_its_log_and_can_be_tried_again_smaller(qtbot, widget, monkeypatch, notifications):
+    run(qtbot, widget, "print('last words')\nraise MemoryError")
+    wait_for(qtbot, widget, TrainingState.FAILED)
+    assert "ended unexpectedly (exit code 1)" in widget.status.text()
+    assert "MemoryError" not in notifications[-1]
+    assert "MemoryError" in widget.log.toPlainText()
+    assert not widget.log_fold.isHidden()
+    started = []
+    monkeypatch.setattr(widget.training, "start", lambda folder, settings, **options: started.append(folder))
+    assert widget.smaller_button.text() == "Try again with crops of 96 px"
+    widget.smaller_button.click()
+    assert len(started) == 1
+    assert Study.open(started[0]).settings.crop_size == 96
+
+
+@pytest.mark.parametrize(("error", "offered"), [("DeviceError", True), ("StudyError", False)])
+def test_trying_smaller_is_offered_where_it_may_help(qtbot, widget, error, offered):
+    run(qtbot, widget, f"say(event='end', state='failed', message='No.', error='{error}')")
+    wait_for(qtbot, widget, TrainingState.FAILED)
+    assert widget.smaller_button.isVisibleTo(widget) == offered
+    widget.session.edit(settings=StudySettings(crop_size=32))
+    widget.session.save()
+    assert not widget.smaller_button.isVisibleTo(widget)
+
+
+def test_crops_become_smaller_step_by_step():
+    sizes = [512]
+    while (smaller := smaller_crop(sizes[-1])) < sizes[-1]:
+        sizes.append(smaller)
+    assert sizes == [512, 384, 288, 192, 128, 96, 64, 32]
+
+
+@pytest.fixture
+def with_runs(qtbot, widget, trained, tmp_path):
+    """Open a study with two trainings: the one in use, and a copy of it that had another seed."""
+    shutil.copytree(trained.folder.parent, tmp_path / "copy")
+    models = tmp_path / "copy" / "study" / "models"
+    earlier = models / "earlier" / "2026-01-01_10-00-00"
+    shutil.copytree(models, earlier)
+    settings = json.loads((earlier / "settings.json").read_text()) | {"seed": 7}
+    (earlier / "settings.json").write_text(json.dumps(settings))
+    widget.session.open(models.parent)
+    qtbot.waitUntil(lambda: len(widget.runs.runs) == 2, timeout=10_000)
+    return widget
+
+
+def test_trainings_are_listed_compared_and_used_again(qtbot, with_runs):
+    widget = with_runs
+    assert "in use" in widget.runs.list.topLevelItem(0).text(0)
+    assert list(widget.curve.losses) == ["posture and generator", "behaviour"]
+    qtbot.waitUntil(lambda: widget.pictures.names == ["posture_and_generator_000003"])
+    assert not widget.runs.use_button.isEnabled()
+    widget.runs.list.topLevelItem(1).setSelected(True)
+    assert len(widget.curve.figure.axes[0].lines) == 2
+    with qtbot.waitSignal(widget.session.results_changed):
+        widget.runs.use_button.click()
+    qtbot.waitUntil(lambda: [run.settings["seed"] for run in widget.runs.runs] == [7, 0], timeout=10_000)
+    assert len(widget.curve.figure.axes[0].lines) == 1
+
+
+def test_the_time_a_training_takes_is_foretold_from_the_last_one(with_runs):
+    assert "(standard)" in with_runs.times.text()
+    with_runs.form.fields["objective"].value = "order"
+    assert "told once it trains" in with_runs.times.text()
+
+
+def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, monkeypatch):
+    (study.models_folder / "unfinished").mkdir(parents=True)
+    (study.models_folder / "unfinished" / "settings.json").write_text("{}")
+    started = []
+    monkeypatch.setattr(widget.training, "start", lambda *args, **options: started.append(options))
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.No)
+    widget._on_start_clicked()
+    assert started == []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.Yes)
+    widget._on_start_clicked()
+    assert started == [{"resume": False}]
 
 
 @pytest.mark.slow

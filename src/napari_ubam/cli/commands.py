@@ -86,7 +86,7 @@ def train(
     """Learn posture, behaviour and how to draw them, from the videos alone."""
     from napari_ubam import pipeline
     from napari_ubam.study import Study
-    from napari_ubam.training.train import can_resume
+    from napari_ubam.training.runs import can_resume
 
     def run(report: Report) -> list[Problem]:
         if as_json and not yes:
@@ -268,20 +268,11 @@ def info() -> None:
     """Show versions, devices and memory, for questions and bug reports."""
     from importlib.metadata import PackageNotFoundError, version
 
-    import psutil
-    import torch
-
-    from napari_ubam.models.device import available_devices
+    from napari_ubam.models.device import available_devices, describe_device
 
     print(f"napari-ubam {__version__}, Python {platform.python_version()}, {platform.platform()}")
     for package in ("torch", "lightning", "napari", "npe2", "av", "zarr", "numpy", "scikit-learn", "PySide6", "PyQt6"):
         with contextlib.suppress(PackageNotFoundError):
             print(f"  {package} {version(package)}")
-    memory = psutil.virtual_memory()
-    print(f"Memory: {memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free, {psutil.cpu_count()} cores")
     for device in available_devices():
-        text = f"Device: {device}"
-        if device.startswith("cuda"):
-            free, total = torch.cuda.mem_get_info(device)
-            text += f", {torch.cuda.get_device_name(device)}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
-        print(text)
+        print(f"Device {describe_device(device)}")

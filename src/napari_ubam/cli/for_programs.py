@@ -46,7 +46,7 @@ def train_for_a_program(run: Callable[[Report], list[Problem]]) -> None:
     except (Cancelled, KeyboardInterrupt):
         write(event="end", state="stopped")
     except UbamError as error:
-        write(event="end", state="failed", message=str(error))
+        write(event="end", state="failed", message=str(error), error=type(error).__name__)
         raise typer.Exit(1) from None
     finally:
         sys.stdout = out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import torch
 
 from napari_ubam.errors import DeviceError
@@ -16,6 +17,17 @@ def available_devices() -> list[str]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return [*names, "cpu"]
+
+
+def describe_device(name: str) -> str:
+    """Say what a device is and how much of its memory is free, such as ``cpu: 8 cores, 11.2 of 15.6 GiB free``."""
+    if name.startswith("cuda"):
+        free, total = torch.cuda.mem_get_info(name)
+        what = torch.cuda.get_device_name(name)
+    else:
+        memory = psutil.virtual_memory()
+        free, total, what = memory.available, memory.total, f"{psutil.cpu_count()} cores"
+    return f"{name}: {what}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -5,7 +5,6 @@ Nothing is ever unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
+from napari_ubam.study.state import file_fingerprint
 
 FORMAT = 1  # of the two files; raise it when an older napari-ubam could not read them
 KINDS: dict[str, type[nn.Module]] = {
@@ -79,8 +79,7 @@ def fingerprint_model(folder: Path) -> str:
     """
     load_config(folder)
     try:
-        with (folder / "model.safetensors").open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return file_fingerprint(folder / "model.safetensors")
     except OSError as error:
         raise ModelError(f"The model in {folder} is damaged ({error}). Train it again.") from error
 

@@ -11,10 +11,11 @@ from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_behaviours, encode_postures
 from napari_ubam.models.inputs import background_of
 from napari_ubam.models.store import fingerprint_model, load_model
-from napari_ubam.pipeline.reading import ASSUMED_FPS, is_current, made_of, none_read, read_crops, seen_of
+from napari_ubam.pipeline.reading import ASSUMED_FPS, is_current, none_read, read_crops, seen_of
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import EmbedSettings
-from napari_ubam.study import Embedding, Study, write_embedding
+from napari_ubam.study import Embedding, Study, fingerprint, write_embedding
+from napari_ubam.study.state import MODELS, made_of
 
 
 def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report = silent) -> list[Problem]:
@@ -46,7 +47,7 @@ def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report
     """
     settings = settings or EmbedSettings()
     device = pick_device(settings.device)
-    folders = {part: study.models_folder / part for part in ("posture", "behaviour")}
+    folders = {part: study.models_folder / part for part in MODELS}
     models = {part: fingerprint_model(folder) for part, folder in folders.items()}
     todo = [r for r in study.recordings if settings.anew or not is_current(study, r, models)]
     done, total = len(study.recordings) - len(todo), len(study.recordings)
@@ -65,6 +66,7 @@ def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report
             padded = reaches_beyond(len(codes), fps, behaviour.seconds)
             about = {
                 "made_of": made_of(study, recording, models), "crops": seen_of(crops), "fps": crops.fps,
+                "codes": fingerprint(codes),
                 "version": __version__, "device": str(device),
             }  # fmt: skip
             write_embedding(study, name, Embedding(codes, clips, crops.frame, padded), about)

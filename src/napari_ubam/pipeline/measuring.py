@@ -17,6 +17,7 @@ from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import DeviateSettings
 from napari_ubam.study import Crops, Reference, Study, fingerprint, record_run, write_reference, write_result
+from napari_ubam.study.state import reference_fingerprint
 
 N_BRIGHTNESS = 16  # frames that a recording's brightness is the mean of
 
@@ -76,11 +77,12 @@ def deviate(study: Study, settings: DeviateSettings | None = None, *, report: Re
         movements, settings, points=has_landmarks(study),
         tell=lambda stage, done, total: report(Progress(stage, done, total)),
     )  # fmt: skip
+    codes = {name: fingerprint(movement.posture) for name, movement in movements.items()}
+    compared_with = reference_fingerprint((m.subject, codes[name]) for name, m in movements.items() if m.is_reference)
     for name, deviation in deviations.items():
-        about = fingerprint(movements[name].posture)
         found = Reference(
-            deviation.reference, deviation.score, frames[name], deviation.parts, about, deviation.reliable,
-            deviation.uncertainty,
+            deviation.reference, deviation.score, frames[name], deviation.parts, codes[name], deviation.reliable,
+            deviation.uncertainty, compared_with,
         )  # fmt: skip
         write_reference(study, name, found)
     rows = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from threading import Event
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from napari_ubam.study import (
     Recording,
     Study,
     check_disk,
-    crops_key,
     cut_square,
     fingerprint,
     load_crops,
@@ -28,9 +26,8 @@ from napari_ubam.study import (
     read_provenance,
     resize_square,
 )
+from napari_ubam.study.state import embedding_changes
 from napari_ubam.video import ASSUMED_FPS as ASSUMED_FPS
-
-_FORMAT = 2  # of what is written beside the codes, and of how they are computed; raise it when either changes
 
 
 def read_crops(
@@ -124,14 +121,9 @@ def is_current(study: Study, recording: Recording, models: dict[str, str]) -> bo
     """Tell whether there is an embedding of the recording as it is, made with these models."""
     try:
         read_embedding(study, recording.name)
-        return read_provenance(study, recording.name).get("made_of") == made_of(study, recording, models)
-    except (VideoError, StudyError):  # it is missing or damaged, or its video is
+    except StudyError:  # it is missing or damaged
         return False
-
-
-def made_of(study: Study, recording: Recording, models: dict[str, str]) -> dict[str, Any]:
-    """Say what an embedding of the recording as it is, made with these models, depends on."""
-    return {"format": _FORMAT, "crops": crops_key(study, recording), **models}
+    return embedding_changes(study, recording, models) == ()
 
 
 def seen_of(crops: Crops) -> str:

@@ -28,6 +28,15 @@ from napari_ubam.video import ASSUMED_FPS, estimate_length, open_frames
 _FORMAT = 4  # of the files in the cache; raise it when they change
 _N_SAMPLES = 64  # frames that the background is the median of
 _REPORT_EVERY = 32  # frames
+_WORDS = {  # for what crops depend on; the others are settings of the study
+    "format": "the version of napari-ubam",
+    "video": "the video",
+    "region": "the region",
+    "boxes": "the boxes",
+    "start": "the range of frames",
+    "stop": "the range of frames",
+    "mirrored": "whether it is mirrored",
+}
 MUCH = 10e9  # bytes on the disk; a user is asked before more is written
 
 
@@ -98,6 +107,30 @@ def load_crops(study: Study, recording: Recording, report: Report = silent) -> C
     if crops is None:
         raise StudyError(f"{folder} cannot be read back after writing. Delete it, and run the step again.")
     return crops
+
+
+def crops_changes(study: Study, recording: Recording) -> tuple[str, ...] | None:
+    """Say what has changed since a recording's crops were cached: nothing if they count, None if there are none.
+
+    Raises
+    ------
+    VideoError, StudyError
+        If the video is missing, or the boxes are.
+    """
+    folder, key = study.cache_folder / recording.name, crops_key(study, recording)
+    if _read(folder, key) is not None:
+        return ()
+    try:
+        before = json.loads((folder / "crops.json").read_text(encoding="utf-8"))["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return key_changes(before, key) or None  # alike, and yet not to be read: they are damaged
+
+
+def key_changes(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+    """Say in words in what two keys of crops differ."""
+    names = [name for name in now if before.get(name) != now[name]]
+    return tuple(dict.fromkeys(_WORDS.get(name, f"the setting {name}") for name in names))
 
 
 def cache_size(study: Study, recordings: Iterable[Recording]) -> int:

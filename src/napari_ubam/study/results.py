@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,8 @@ from napari_ubam.files import atomic_path, write_text
 from napari_ubam.study.arrays import open_arrays, write_arrays
 
 if TYPE_CHECKING:
+    import zarr
+
     from napari_ubam.study.study import Study
 
 _PACKAGES = ("av", "lightning", "numpy", "pandas", "scikit-learn", "scipy", "statsmodels", "torch")
@@ -44,6 +47,9 @@ class Reference:
         How far each landmark or entry of the code deviates; 1 is the 95th percentile of the reference subjects.
     embedding : str
         `fingerprint` of the postures that these are the reference of.
+    compared_with : str
+        `napari_ubam.study.state.reference_fingerprint` of the reference group; empty where an older version has not
+        written it.
     reliable : ndarray of bool, shape (T,)
         Whether the frame has a good reference; all True where an older version has not written it.
     uncertainty : ndarray of float32, shape (T,), or None
@@ -57,6 +63,7 @@ class Reference:
     embedding: str
     reliable: np.ndarray
     uncertainty: np.ndarray | None = None
+    compared_with: str = ""
 
 
 def write_reference(study: Study, name: str, reference: Reference) -> None:
@@ -66,7 +73,8 @@ def write_reference(study: Study, name: str, reference: Reference) -> None:
     arrays["reliable"] = np.asarray(reference.reliable, bool)
     if reference.uncertainty is not None:
         arrays["uncertainty"] = np.asarray(reference.uncertainty, np.float32)
-    write_arrays(_reference_path(study, name), arrays, {"embedding": reference.embedding})
+    about = {"embedding": reference.embedding, "reference": reference.compared_with}
+    write_arrays(_reference_path(study, name), arrays, about)
 
 
 def read_reference(study: Study, name: str) -> Reference:
@@ -77,14 +85,22 @@ def read_reference(study: Study, name: str) -> Reference:
     StudyError
         If they are missing or damaged, with the command that makes them.
     """
-    path = _reference_path(study, name)
-    command = f"napari-ubam deviate {study.folder}"
-    with open_arrays(path, missing=f"{name} was not measured yet", command=command) as group:
+    with _open_reference(study, name) as group:
         arrays = {key: np.asarray(group[key]) for key in ("reference", "score", "frame", "parts")}
         arrays["reliable"] = np.asarray(group.get("reliable", np.ones(len(arrays["frame"]), bool)))
         if "uncertainty" in group:
             arrays["uncertainty"] = np.asarray(group["uncertainty"])
-        return Reference(**arrays, embedding=str(group.attrs["embedding"]))
+        about = group.attrs
+        return Reference(**arrays, embedding=str(about["embedding"]), compared_with=str(about.get("reference", "")))
+
+
+def read_reference_provenance(study: Study, name: str) -> dict[str, Any]:
+    """Read what was written beside the reference postures of the recording ``name``; empty where there are none."""
+    try:
+        with _open_reference(study, name) as group:
+            return dict(group.attrs)
+    except StudyError:
+        return {}
 
 
 def write_result(study: Study, name: str, table: pd.DataFrame) -> Path:
@@ -167,6 +183,11 @@ def _as_text(value: Any) -> Any:
 
 def _as_it_was(value: Any) -> Any:
     return value[1:] if isinstance(value, str) and value.startswith("'") and _FORMULA.match(value) else value
+
+
+def _open_reference(study: Study, name: str) -> AbstractContextManager[zarr.Group]:
+    command = f"napari-ubam deviate {study.folder}"
+    return open_arrays(_reference_path(study, name), missing=f"{name} was not measured yet", command=command)
 
 
 def _reference_path(study: Study, name: str) -> Path:

@@ -130,6 +130,11 @@ class Study:
         write_table(self.folder / TABLE_FILE, self.recordings)
         write_text(self.folder / SETTINGS_FILE, tomli_w.dumps(content))  # last: it is what makes a folder a study
 
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """Give what tells whether the files that `save` writes were changed: their times [ns] and sizes [bytes]."""
+        paths = [self.folder / name for name in (SETTINGS_FILE, TABLE_FILE)]
+        return tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.exists())
+
     def replace(
         self,
         *,

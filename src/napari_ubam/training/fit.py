@@ -23,6 +23,7 @@ from napari_ubam.training.bank import Stream
 from napari_ubam.training.checkpoint import Progressed, load_checkpoint
 from napari_ubam.training.log import Log
 from napari_ubam.training.modules import Module
+from napari_ubam.training.pictures import Gallery
 from napari_ubam.training.watch import MOST_BAD, RECENT, Diverged, Stage, Watch
 
 SMALLEST_RATE = 1 / 8  # share of the learning rate below which a training is given up
@@ -30,7 +31,7 @@ SMALLEST_RATE = 1 / 8  # share of the learning rate below which a training is gi
 
 def fit(
     module: Module, stage: Stage, *, device: torch.device, seed: int, seconds: float | None, checkpoint: Path,
-    report: Report, log: Log,
+    report: Report, log: Log, gallery: Gallery | None = None,
 ) -> Progressed:  # fmt: skip
     """Train a module to the end of its stage, from its checkpoint where there is one.
 
@@ -57,6 +58,8 @@ def fit(
         Told the loss and the time left.
     log : Log
         Told the loss every some steps.
+    gallery : Gallery, optional
+        Draws now and then what a module has learned that trains a posture, or something that draws.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def fit(
     most = Progressed(batch=stage.n)
     module.to(memory_format=torch.channels_last)  # convolves twice as fast on CPUs
     untrained = {name: value.clone() for name, value in module.state_dict().items()}
-    watch = Watch(stage, seed, seconds, checkpoint, report, log)
+    watch = Watch(stage, seed, seconds, checkpoint, report, log, gallery)
     while True:
         try:
             with _stopped_by_signals(watch):

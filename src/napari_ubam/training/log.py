@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ubam.files import atomic_path
-from napari_ubam.training.collapse import Health
+
+if TYPE_CHECKING:
+    from napari_ubam.training.collapse import Health  # which loads torch
 
 COLUMNS = ("stage", "step", "loss", "seconds", "spread", "effective_rank")
+
+
+class Point(NamedTuple):
+    """What the log tells of one step: its loss, and the seconds since its stage was begun or resumed."""
+
+    step: int
+    loss: float
+    seconds: float
+
+
+def read_log(path: Path) -> dict[str, list[Point]]:
+    """Read a log, by stage; rows that are cut off are left out, and a missing log is empty."""
+    points: dict[str, list[Point]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.reader(file):
+                try:
+                    points.setdefault(row[0], []).append(Point(int(row[1]), float(row[2]), float(row[3])))
+                except (IndexError, ValueError):  # the header, or the end of a file that is just written
+                    continue
+    except OSError:
+        return {}
+    return {stage: some for stage, some in points.items() if some}
 
 
 class Log:

@@ -51,6 +51,10 @@ class Module(lightning.LightningModule):
         rise = min(1.0, (self.progress + 1e-3) / WARM_UP)
         return self.learning_rate * rise * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * self.progress))))
 
+    def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor | None:
+        """Return frame ``two`` drawn from ``one``, (B, 3, S, S) in [-1, 1]; None where none that draws is trained."""
+        return None
+
     def training_step(self, batch: Batch) -> torch.Tensor:
         """Return the loss of a batch."""
         return self.loss(batch)
@@ -129,6 +133,12 @@ class LandmarkModule(Module):
             + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
             + weights.concentration * concentration
         )  # fmt: skip
+
+    def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+        """Return frame ``two`` drawn from ``one`` by moving its landmarks."""
+        now, wanted = (self.posture(network_input(x, background)) for x in (one, two))
+        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
+        return apply_warp(warp, one, background)
 
     def _redrawing(
         self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor,
@@ -231,6 +241,11 @@ class VaeModule(Module):
         target, still = (functional.interpolate(x, (SIDE, SIDE), mode="area") for x in (two, background))
         subject = ((target - still).abs().mean(1, keepdim=True) > FOREGROUND).float()
         return pyramid_loss(drawn, target, 1 + 4 * subject) + 1e-3 * divergence(mean, log_variance)
+
+    def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+        """Return frame ``two`` drawn from the appearance of ``one``."""
+        mean, _ = self.generator.appear(one)
+        return self.generator.draw(mean, self.posture.code(network_input(two, background)))
 
 
 def shrink(pictures: torch.Tensor, side: int) -> torch.Tensor:

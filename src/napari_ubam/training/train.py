@@ -1,17 +1,10 @@
-"""Train a study's models, stage after stage; stop and resume between and within them.
-
-An unfinished training lies in ``models/unfinished`` and takes the place of the study's models only when it is
-complete: renamed to ``models/finished`` first, so that a process that is killed while it puts them there can be
-followed by another that goes on with it. The models that were there before are kept in ``models/earlier``.
-"""
+"""Train a study's models, stage after stage; stop and resume between and within them."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,32 +25,16 @@ from napari_ubam.training.collapse import ADVICE
 from napari_ubam.training.fit import fit
 from napari_ubam.training.log import Log
 from napari_ubam.training.modules import VaeModule
+from napari_ubam.training.pictures import Gallery
+from napari_ubam.training.presets import STEPS as STEPS
+from napari_ubam.training.presets import Steps as Steps
 from napari_ubam.training.recipes import Recipe, frame_bank, posture_recipe
+from napari_ubam.training.runs import FINISHED, LOG, PICTURES, SETTINGS, UNFINISHED, install, new_earlier
 from napari_ubam.training.watch import Stage
 
-PARTS = ("posture", "behaviour", "generator")
-LOG, SETTINGS = "training.csv", "settings.json"
 MOST_CODES = 40_000  # frames that behaviour is learned from: hundreds of clips of each of a hundred recordings
 CLIPS = 5  # of which a part is as long, where not all of a recording is needed
-KEPT = (*PARTS, LOG, SETTINGS)  # what a complete training leaves; the settings last, as they tell that it is complete
-UNFINISHED, FINISHED, EARLIER = "unfinished", "finished", "earlier"
 CHECKPOINT, OLD_CHECKPOINT = ".checkpoint.safetensors", ".ckpt"
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How many steps a preset trains each model."""
-
-    posture: int
-    generator: int
-    behaviour: int
-
-
-STEPS = {
-    "quick": Steps(posture=500, generator=300, behaviour=200),
-    "standard": Steps(posture=2400, generator=900, behaviour=600),
-    "thorough": Steps(posture=20_000, generator=10_000, behaviour=3000),
-}
 
 
 def train_models(
@@ -92,19 +69,14 @@ def train_models(
     """
     device = pick_device(settings.device)
     with clear_errors(folder):
-        if _install(folder) and resume:
+        if install(folder) and resume:
             return
         settings = _begin(folder, settings, resume)
         run = _Run(folder / UNFINISHED, settings, device, footage, report)
         run.posture()
         run.behaviour()
         os.replace(folder / UNFINISHED, folder / FINISHED)
-        _install(folder)
-
-
-def can_resume(folder: Path) -> bool:
-    """Say whether the models' folder holds an unfinished training."""
-    return any((folder / name / SETTINGS).exists() for name in (UNFINISHED, FINISHED))
+        install(folder)
 
 
 class _Run:
@@ -116,6 +88,7 @@ class _Run:
         self.folder, self.settings, self.device, self.footage, self.report = folder, settings, device, footage, report
         self.steps = STEPS[settings.preset]
         self.bank = frame_bank(footage, settings)
+        self.gallery = Gallery(footage, folder / PICTURES)
 
     def posture(self) -> None:
         self._stage(posture_recipe(self.settings, self.bank, self.steps.posture))
@@ -176,6 +149,7 @@ class _Run:
         done = fit(
             module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
             report=self.report, log=Log(self.folder / LOG),
+            gallery=self.gallery if hasattr(module, "posture") else None,
         )  # fmt: skip
         record = {
             "steps": done.step,
@@ -217,7 +191,7 @@ def _begin(folder: Path, settings: TrainSettings, resume: bool) -> TrainSettings
                 "Train without resuming."
             ) from error
     if path.parent.exists():
-        os.replace(path.parent, _new_folder(folder) / UNFINISHED)
+        os.replace(path.parent, new_earlier(folder) / UNFINISHED)
     write_text(path, json.dumps(settings.model_dump(), indent=2) + "\n")
     return settings
 
@@ -231,29 +205,3 @@ def _no_old_checkpoint(folder: Path) -> None:
             "read any more. Delete that file, and resume again: what it was part of begins anew. "
             "Or finish the training with that version."
         )
-
-
-def _install(folder: Path) -> bool:
-    """Put a finished training, if there is one, in the place of the models that were there, which go to ``earlier``.
-
-    All old models go before the first new one comes: at no time are there some of each.
-    """
-    finished = folder / FINISHED
-    new = [name for name in KEPT if (finished / name).exists()]
-    old = [name for name in new if (folder / name).exists()]
-    if old:
-        earlier = _new_folder(folder)
-        for name in old:
-            os.replace(folder / name, earlier / name)
-    for name in new:
-        os.replace(finished / name, folder / name)
-    shutil.rmtree(finished, ignore_errors=True)
-    return bool(new)
-
-
-def _new_folder(folder: Path) -> Path:
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    names = (stamp if i == 0 else f"{stamp}_{i}" for i in range(1000))
-    path = next(p for p in (folder / EARLIER / name for name in names) if not p.exists())
-    path.mkdir(parents=True)
-    return path

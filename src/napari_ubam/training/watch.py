@@ -18,6 +18,7 @@ from napari_ubam.training.checkpoint import Checkpoint, Progressed, save_checkpo
 from napari_ubam.training.collapse import LOOK_EVERY, LOOK_FROM, CodeSample, Health
 from napari_ubam.training.log import Log
 from napari_ubam.training.modules import Module
+from napari_ubam.training.pictures import Gallery
 
 REPORT_EVERY = 10  # steps
 CHECKPOINT_EVERY = 120.0  # seconds
@@ -72,13 +73,16 @@ class Watch(lightning.Callback):
         Where checkpoints go.
     report, log : callable, Log
         Told of the progress.
+    gallery : Gallery or None
+        Draws it.
     """
 
     def __init__(
-        self, stage: Stage, seed: int, seconds: float | None, checkpoint: Path, report: Report, log: Log
-    ) -> None:
+        self, stage: Stage, seed: int, seconds: float | None, checkpoint: Path, report: Report, log: Log,
+        gallery: Gallery | None = None,
+    ) -> None:  # fmt: skip
         self._stage, self._seed, self._seconds, self._checkpoint = stage, seed, seconds, checkpoint
-        self._report, self._log = report, log
+        self._report, self._log, self._gallery = report, log, gallery
         self._start = self._saved = time.monotonic()
         self._began = -1  # the step at which this process began
         self._resumed: Checkpoint | None = None
@@ -141,6 +145,8 @@ class Watch(lightning.Callback):
         reported = step % REPORT_EVERY == 0 or step in (1, self._stage.steps) or trainer.should_stop
         if reported:
             self._tell(self._count_bad(), self._look_at_code(module))
+        if self._gallery is not None and (trainer.should_stop or self._gallery.is_due(step, self._stage.steps)):
+            self._gallery.draw(self._stage.name, step, module)
         if self.cancelled is not None:
             self._save(trainer, module)
             trainer.should_stop = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from napari_ubam.video.open import open_frames
@@ -25,5 +27,10 @@ def estimate_length(path: str | Path) -> int:
         with open_frames(path) as source:
             return len(source)
     with opened(path) as (container, stream):
-        seconds = (container.duration or 0) / av.time_base
-        return stream.frames or round(seconds * float(stream.average_rate or 0))
+        return length_by_header(container, stream)
+
+
+def length_by_header(container: InputContainer, stream: VideoStream) -> int:
+    """Give the number of frames that an open video says it has, or that its duration stands for."""
+    seconds = (container.duration or 0) / av.time_base
+    return stream.frames or round(seconds * float(stream.average_rate or 0))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
+from qtpy.QtGui import QUndoCommand, QUndoStack
 
-from napari_ubam.errors import StudyError
+from napari_ubam.errors import StudyError, UbamError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Recording, Study
 from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
@@ -19,14 +21,31 @@ if TYPE_CHECKING:
 
 NO_STUDY = "No study is open: make or open one in the Study widget."
 
+_DELAY = 1000  # milliseconds from an edit until it is saved
+
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is edited: the recordings, and what holds for all of them."""
+
+    recordings: tuple[Recording, ...] = ()
+    reference: str = ""
+    settings: StudySettings = field(default_factory=StudySettings)
 
 
 class Session(QObject):
     """The open study of one viewer.
 
     The table of recordings may be edited before there is a folder and after; ``study`` is
-    what lies on disk, which is what the steps read.
+    what lies on disk, which is what the steps read. Every edit can be undone with ``undo``, and is
+    saved by itself soon after it was made, once the study has a folder.
+
+    Attributes
+    ----------
+    problem : str
+        Why the last edits could not be saved by themselves; empty if they were.
     """
 
     table_changed = Signal()  # recordings or reference group
@@ -38,37 +57,77 @@ class Session(QObject):
         super().__init__()
         self.study: Study | None = None
         self.folder: Path | None = None  # where the study is, or will be when it is saved
-        self.recordings: tuple[Recording, ...] = ()
-        self.reference = ""
-        self.settings = StudySettings()
-        self.modified = False
+        self.table = Table()
+        self.undo = QUndoStack(self)
+        self.undo.cleanChanged.connect(self._on_clean_changed)
+        self.undo.indexChanged.connect(self._on_edited)
+        self.problem = ""
+        self._on_disk: object = None  # stamps of the study's files, as we know them
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_DELAY)
+        self._soon.timeout.connect(self.save_by_itself)
+        if (app := QCoreApplication.instance()) is not None:
+            app.aboutToQuit.connect(self.save_by_itself)
         self.training = TrainingProcess()
         self.training.state_changed.connect(self._on_training_state_changed)
 
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """The table's rows."""
+        return self.table.recordings
+
+    @property
+    def reference(self) -> str:
+        """The reference group; empty where there are no recordings."""
+        return self.table.reference
+
+    @property
+    def settings(self) -> StudySettings:
+        """What holds for the whole study."""
+        return self.table.settings
+
+    @property
+    def modified(self) -> bool:
+        """Whether something was changed since the study was saved or opened."""
+        return not self.undo.isClean()
+
     def edit(
         self,
+        text: str = "change of the table",
         *,
         recordings: Iterable[Recording] | None = None,
         reference: str | None = None,
         settings: StudySettings | None = None,
     ) -> None:
-        """Change the table; the study on disk stays as it is until `save`."""
-        if recordings is not None:
-            self.recordings = tuple(recordings)
-        if settings is not None:
-            self.settings = settings
-        groups = [recording.group for recording in self.recordings]
-        self.reference = reference or self.reference
-        if self.reference not in groups:  # its last recording was removed or renamed
-            self.reference = groups[0] if groups else ""
-        self._set_modified(True)
+        """Change the table.
+
+        Parameters
+        ----------
+        text : str
+            What is done, as it goes on after "Undo".
+        recordings, reference, settings
+            What to replace; None keeps it.
+        """
+        table = Table(
+            self.recordings if recordings is None else tuple(recordings),
+            reference or self.reference,
+            self.settings if settings is None else settings,
+        )
+        groups = [recording.group for recording in table.recordings]
+        if table.reference not in groups:  # its last recording was removed or renamed
+            table = replace(table, reference=groups[0] if groups else "")
+        if table != self.table:
+            self.undo.push(_Edit(self, table, text))
+
+    def show(self, table: Table) -> None:
+        """Take a table as it is; use `edit`, which can be undone."""
+        self.table = table
         self.table_changed.emit()
 
     def clear(self) -> None:
         """Start afresh, with an empty table and no folder."""
-        self.study, self.folder = None, None
-        self.recordings, self.reference, self.settings = (), "", StudySettings()
-        self._after_load()
+        self._load(None, Table())
 
     def open(self, folder: Path) -> None:
         """Open the study in ``folder``.
@@ -78,7 +137,8 @@ class Session(QObject):
         StudyError
             If it is no study, or cannot be read.
         """
-        self._take(Study.open(folder))
+        study = Study.open(folder)
+        self._load(study, _table_of(study))
 
     def save(self) -> None:
         """Write the table to the study, or make the study in ``folder`` if there is none yet.
@@ -95,7 +155,28 @@ class Session(QObject):
             study = Study.create(self.folder, self.recordings, self.reference, self.settings)
         else:
             raise StudyError("The study has no folder yet: save it in the Study widget first.")
-        self._take(study)
+        self.study, self.folder, self.problem = study, study.folder, ""
+        self._on_disk = study.stamp()
+        self.undo.setClean()
+        self.study_changed.emit()
+
+    def save_by_itself(self) -> bool:
+        """Save what was edited, if the study has a folder and nobody else has changed its files.
+
+        Tells whether nothing is left to be saved; what is in the way is told by ``problem``.
+        """
+        self._soon.stop()
+        if self.modified and self.study is not None:
+            try:
+                if self.study.stamp() != self._on_disk:
+                    raise StudyError(
+                        "another program has changed the study. Save to write over that, or Open the study again."
+                    )
+                self.save()
+            except UbamError as error:
+                self.problem = str(error)
+                self.modified_changed.emit(True)
+        return not self.modified
 
     @property
     def hint(self) -> str:
@@ -120,19 +201,49 @@ class Session(QObject):
         if state is TrainingState.DONE:
             self.results_changed.emit()
 
-    def _take(self, study: Study) -> None:
-        self.study, self.folder, self.recordings = study, study.folder, study.recordings
-        self.reference, self.settings = study.reference, study.settings
-        self._after_load()
-
-    def _after_load(self) -> None:
-        self._set_modified(False)
-        self.table_changed.emit()
+    def _load(self, study: Study | None, table: Table) -> None:
+        self._soon.stop()
+        self.study, self.folder, self.problem = study, None if study is None else study.folder, ""
+        self._on_disk = None if study is None else study.stamp()
+        self.undo.clear()
+        self.show(table)
         self.study_changed.emit()
 
-    def _set_modified(self, modified: bool) -> None:
-        self.modified = modified
-        self.modified_changed.emit(modified)
+    def _on_edited(self) -> None:
+        if self.modified and self.study is not None:
+            self._soon.start()
+
+    def _on_clean_changed(self, clean: bool) -> None:
+        self.modified_changed.emit(not clean)
+
+
+class _Edit(QUndoCommand):
+    """One change of the table; changes of the settings alone that follow one another are undone together."""
+
+    _SETTINGS = 1
+
+    def __init__(self, session: Session, table: Table, text: str) -> None:
+        super().__init__(text)
+        self._session, self._before, self.after = session, session.table, table
+        self._only_settings = replace(table, settings=session.settings) == session.table
+
+    def redo(self) -> None:
+        self._session.show(self.after)
+
+    def undo(self) -> None:
+        self._session.show(self._before)
+
+    def id(self) -> int:
+        return self._SETTINGS if self._only_settings else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        assert isinstance(other, _Edit)  # by its id
+        self.after = other.after
+        return True
+
+
+def _table_of(study: Study) -> Table:
+    return Table(study.recordings, study.reference, study.settings)
 
 
 def session_of(viewer: Viewer) -> Session:

@@ -1,153 +1,202 @@
-"""The study's table as a Qt model: one row a recording; subject, group and session can be edited."""
+"""The study's table as a Qt model: one row a recording; subject, group, session and covariates can be edited."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtCore import QAbstractTableModel, QBuffer, QModelIndex, Qt, Signal
+from qtpy.QtGui import QColor, QImage, QPixmap
 
 from napari_ubam.errors import StudyError
 from napari_ubam.study import Recording
+from napari_ubam.study.editing import EDITABLE, edited
+from napari_ubam.video import ASSUMED_FPS
 from napari_ubam.widgets.add_recordings import NEW_GROUP
 from napari_ubam.widgets.session import Session
+from napari_ubam.widgets.study_facts import StudyFacts
 
-COLUMNS = ("Recording", "Subject", "Group", "Session", "Region")
-EDITABLE = {"Subject": "subject", "Group": "group", "Session": "session"}
-_TIPS = {
+COLUMNS = {  # and what they mean; covariates follow
     "Recording": "One video of one subject in one session.",
     "Subject": "Who is seen. All recordings of a subject belong to one group.",
     "Group": "Which cohort the subject belongs to, such as healthy or impaired.",
+    "State": "How far it is: cropped, embedded, measured; or what is out of date, and why.",
     "Session": "Which visit or day.",
+    "Length": "About how long it is, of the frames that count.",
     "Region": "The part of the picture that counts: width × height at x, y [px].",
 }
+SORT_ROLE = Qt.ItemDataRole.UserRole
+_RED, _AMBER = "#d9534f", "#d98c1f"
+_ROW_PICTURE = (40, 22)  # px, in the column of regions
+_COVARIATE = "A further column of the table: kept, and described in the report for every group."
+_DIGITS = re.compile(r"\d+")
+_NO_PARENT = QModelIndex()
 
 
 class StudyTable(QAbstractTableModel):
-    """Shows a session's recordings, and writes edits back to the session."""
+    """Shows a session's recordings, and writes edits back to the session.
+
+    Attributes
+    ----------
+    columns : list of str
+        Their titles; those after `COLUMNS` are covariates.
+    """
 
     rejected = Signal(str)  # why an edit was not taken
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, facts: StudyFacts) -> None:
         super().__init__()
-        self.session = session
+        self.session, self.facts = session, facts
+        self.columns: list[str] = list(COLUMNS)
         self._names: list[str] = []
+        self._colours: dict[str, str] = {}
+        self._icons: dict[int, QPixmap] = {}  # by the cache key of the picture
         session.table_changed.connect(self._on_table_changed)
+        facts.changed.connect(self._tell_of_change)
         self._on_table_changed()
 
-    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
+    def rowCount(self, parent: QModelIndex = _NO_PARENT) -> int:
         """Count the recordings."""
         return 0 if parent.isValid() else len(self._names)
 
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def columnCount(self, parent: QModelIndex = _NO_PARENT) -> int:
         """Count the columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
+        return 0 if parent.isValid() else len(self.columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Name the columns and say what they mean."""
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return COLUMNS[section]
+                return self.columns[section]
             if role == Qt.ItemDataRole.ToolTipRole:
-                return _TIPS[COLUMNS[section]]
+                return COLUMNS.get(self.columns[section], _COVARIATE)
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Give a cell's text, tooltip or colour."""
-        recording, column = self.session.recordings[index.row()], COLUMNS[index.column()]
+        """Give a cell's text, tooltip or colour, or what it is sorted by."""
+        recording, column = self.session.recordings[index.row()], self.columns[index.column()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return _text(recording, column)
+            return self._text(recording, column)
+        if role == SORT_ROLE:  # s2 comes before s10
+            return self._sorted_by(recording, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return str(recording.path) if recording.path.exists() else f"{recording.path} is missing."
-        if role == Qt.ItemDataRole.ForegroundRole and column == "Recording" and not recording.path.exists():
-            return QColor("#d9534f")
+            return self._tip(recording, column)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._colour(recording, column)
         if role == Qt.ItemDataRole.DecorationRole and column == "Group":
-            return QColor(group_colours(self.session.recordings)[recording.group])
+            return QColor(self._colours[recording.group])
+        if role == Qt.ItemDataRole.DecorationRole and column == "Region":
+            return self._icon(recording)
         return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Say which cells can be edited."""
         flags = super().flags(index)
-        return flags | Qt.ItemFlag.ItemIsEditable if COLUMNS[index.column()] in EDITABLE else flags
+        editable = index.isValid() and self.is_editable(self.columns[index.column()])
+        return flags | Qt.ItemFlag.ItemIsEditable if editable else flags
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Take an edit, or say why not."""
-        column = COLUMNS[index.column()]
-        if role != Qt.ItemDataRole.EditRole or column not in EDITABLE:
+        """Take an edit of one cell, or say why not."""
+        return role == Qt.ItemDataRole.EditRole and self.edit([index.row()], self.columns[index.column()], str(value))
+
+    def is_editable(self, column: str) -> bool:
+        """Tell whether a column's cells can be edited."""
+        return column.lower() in EDITABLE or column not in COLUMNS
+
+    def edit(self, rows: Collection[int], column: str, value: str) -> bool:
+        """Write a value into a column of some rows, or say why not; tell whether it was taken."""
+        if not self.is_editable(column):
             return False
+        before, name = self.session.recordings, column.lower() if column in COLUMNS else column
         try:
-            recordings = edited(self.session.recordings, index.row(), EDITABLE[column], str(value))
+            after = edited(before, rows, name, value)
         except StudyError as error:
             self.rejected.emit(str(error))
             return False
-        renamed = column == "Group" and self.session.reference == self.session.recordings[index.row()].group
-        still_there = any(recording.group == self.session.reference for recording in recordings)
-        reference = recordings[index.row()].group if renamed and not still_there else None
-        if recordings != self.session.recordings:
-            self.session.edit(recordings=recordings, reference=reference)
+        renamed = name == "group" and any(before[i].group == self.session.reference for i in rows)
+        still_there = any(recording.group == self.session.reference for recording in after)
+        reference = value.strip() if renamed and not still_there else None
+        self.session.edit(f"setting the {name}", recordings=after, reference=reference)
         return True
 
+    def values(self, column: str) -> list[str]:
+        """Give what the cells of a column say, each once."""
+        return list(dict.fromkeys(filter(None, (self._text(x, column) for x in self.session.recordings))))
+
+    def _text(self, recording: Recording, column: str) -> str:
+        if column == "Recording":
+            return recording.name
+        if column == "State":
+            return state.word if (state := self.facts.state(recording)) is not None else ""
+        if column == "Length":
+            return facts.length if (facts := self.facts.of(recording)) is not None else ""
+        if column == "Region":
+            if recording.boxes is not None:
+                return f"boxes: {recording.boxes.name}"
+            return "" if recording.region is None else "{2} × {3} at {0}, {1}".format(*recording.region)
+        return str(getattr(recording, column.lower())) if column in COLUMNS else recording.covariates.get(column, "")
+
+    def _sorted_by(self, recording: Recording, column: str) -> str | float:
+        if column == "Length":
+            facts = self.facts.of(recording)
+            return facts.frames / (facts.fps or ASSUMED_FPS) if facts is not None else 0.0
+        return _DIGITS.sub(lambda number: number[0].zfill(12), self._text(recording, column).casefold())  # s2 < s10
+
+    def _tip(self, recording: Recording, column: str) -> str:
+        facts, state = self.facts.of(recording), self.facts.state(recording)
+        if column == "State" and state is not None:
+            return str(state)
+        if facts is None:
+            return str(recording.path)
+        if facts.problem:
+            return facts.problem
+        if column == "Region" and facts.picture is not None:
+            return f'<img src="data:image/png;base64,{_as_png(facts.picture)}"/>'
+        rate = f", {facts.fps:g} a second" if facts.fps else ""
+        return f"{recording.path}\n{facts.frames} frames{rate}"
+
+    def _colour(self, recording: Recording, column: str) -> QColor | None:
+        facts, state = self.facts.of(recording), self.facts.state(recording)
+        if column in ("Recording", "State") and facts is not None and facts.problem:
+            return QColor(_RED)
+        return QColor(_AMBER) if column == "State" and state is not None and state.word == "out of date" else None
+
+    def _icon(self, recording: Recording) -> QPixmap | None:
+        facts = self.facts.of(recording)
+        if facts is None or facts.picture is None:
+            return None
+        key = facts.picture.cacheKey()
+        if key not in self._icons:
+            keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            self._icons[key] = QPixmap.fromImage(facts.picture.scaled(*_ROW_PICTURE, keep, smooth))
+        return self._icons[key]
+
     def _on_table_changed(self) -> None:
-        names = [recording.name for recording in self.session.recordings]
-        if names == self._names:  # keep the selection
-            if names:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(names) - 1, len(COLUMNS) - 1))
+        recordings = self.session.recordings
+        names = [recording.name for recording in recordings]
+        columns = [*COLUMNS, *dict.fromkeys(name for recording in recordings for name in recording.covariates)]
+        self._colours = group_colours(recordings)
+        if names == self._names and columns == self.columns:  # keep the selection
+            self._tell_of_change()
             return
         self.beginResetModel()
-        self._names = names
+        self._names, self.columns = names, columns
         self.endResetModel()
 
-
-def edited(recordings: Sequence[Recording], row: int, name: str, value: str) -> tuple[Recording, ...]:
-    """Change one cell, and what must change with it: a subject is in one group.
-
-    Parameters
-    ----------
-    recordings : sequence of Recording
-        The table.
-    row : int
-        Whose cell is changed.
-    name : {"subject", "group", "session"}
-        Which cell.
-    value : str
-        What was typed.
-
-    Returns
-    -------
-    tuple of Recording
-        The whole table. A new group is that of all recordings of the subject; a recording
-        that is given to a known subject joins that subject's group.
-
-    Raises
-    ------
-    StudyError
-        If the value cannot be used.
-    """
-    changes: dict[str, str] = {name: value.strip()}
-    if name == "subject":
-        groups = {other.subject: other.group for i, other in enumerate(recordings) if i != row}
-        changes["group"] = groups.get(value.strip(), recordings[row].group)
-    subject = recordings[row].subject
-    return tuple(
-        changed(other, **changes) if i == row or (name == "group" and other.subject == subject) else other
-        for i, other in enumerate(recordings)
-    )
+    def _tell_of_change(self) -> None:
+        if self._names:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._names) - 1, len(self.columns) - 1))
 
 
-def changed(recording: Recording, **changes: object) -> Recording:
-    """Give a recording with other values, checked.
-
-    Raises
-    ------
-    StudyError
-        If they cannot be used, naming the recording.
-    """
-    return Recording.checked(f"Recording {recording.name}", **(recording.model_dump() | changes))
+def _as_png(picture: QImage) -> str:
+    """Write a picture into a tooltip."""
+    buffer = QBuffer()
+    picture.save(buffer, "PNG")
+    return bytes(buffer.data().toBase64()).decode()
 
 
 def group_colours(recordings: Iterable[Recording]) -> dict[str, str]:
@@ -166,29 +215,3 @@ def summary(recordings: Sequence[Recording]) -> str:
     words = ", ".join(f"{n} in {group}" for group, n in counts.items())
     hint = f" Double-click a cell to say who belongs to which group, instead of {NEW_GROUP}."
     return f"{len(recordings)} recordings. Subjects: {words}.{hint if NEW_GROUP in counts else ''}"
-
-
-def table_view(table: StudyTable) -> QTableView:
-    """Make the view of a table: whole rows are selected, the names take what width is left."""
-    view = QTableView()
-    view.setModel(table)
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setAcceptDrops(False)  # the widget takes them
-    view.setWordWrap(False)
-    view.setMinimumHeight(140)
-    view.setAccessibleName("Recordings of the study")
-    view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(24)
-    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    return view
-
-
-def _text(recording: Recording, column: str) -> str:
-    if column == "Recording":
-        return recording.name
-    if column == "Region":
-        if recording.boxes is not None:
-            return f"boxes: {recording.boxes.name}"
-        return "" if recording.region is None else "{2} × {3} at {0}, {1}".format(*recording.region)
-    return str(getattr(recording, EDITABLE[column]))

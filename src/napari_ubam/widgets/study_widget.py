@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, QModelIndex, QObject
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMessageBox
 from superqt import QCollapsible
@@ -16,6 +17,7 @@ from superqt import QCollapsible
 from napari_ubam.errors import UbamError
 from napari_ubam.progress import Report
 from napari_ubam.study import Recording, read_table
+from napari_ubam.study.editing import changed
 from napari_ubam.study.recording import REGION
 from napari_ubam.video import VIDEO_SUFFIXES
 from napari_ubam.widgets.add_recordings import Source, copy_layer, known_of, merged, recordings_of
@@ -23,7 +25,9 @@ from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import KEY, about, path_of, show_recording
 from napari_ubam.widgets.region import draw_region, drawn_region
-from napari_ubam.widgets.study_table import COLUMNS, EDITABLE, StudyTable, changed, summary, table_view
+from napari_ubam.widgets.remembered import last_study, remember_study
+from napari_ubam.widgets.study_panel import StudyPanel
+from napari_ubam.widgets.study_table import summary
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -40,8 +44,10 @@ class StudyWidget(DockWidget):
         self.setAcceptDrops(True)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.table = StudyTable(self.session)
-        self.view = table_view(self.table)
+        self.offer = QLabel()
+        self.offer.setWordWrap(True)
+        self.offer.setAccessibleName("Last study")
+        self.panel = StudyPanel(self.session)
         self.reference = QComboBox()
         self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")
         self.reference.setAccessibleName("Reference group")
@@ -53,17 +59,19 @@ class StudyWidget(DockWidget):
         fold.collapse(animate=False)
         self._lay_out(fold)
 
-        self.table.rejected.connect(show_warning)
-        self.view.doubleClicked.connect(self._on_double_clicked)
-        self.view.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        self.panel.open_requested.connect(self._on_open_requested)
+        self.panel.selection_changed.connect(self._on_selection_changed)
         self.reference.activated.connect(self._on_reference_chosen)
         self.form.changed.connect(self._on_settings_edited)
+        self.offer.linkActivated.connect(self._on_offer_taken)
         self.session.table_changed.connect(self._on_table_changed)
+        self.session.study_changed.connect(self._on_study_changed)
         self.session.modified_changed.connect(self._on_modified_changed)
+        self.destroyed.connect(self.panel.facts.close)  # the viewer was closed
         self._on_table_changed()
+        self._on_study_changed()
 
     def _lay_out(self, fold: QCollapsible) -> None:
-        self.remove_button = button("Remove", "Take the selected rows out of the table.", self._on_remove_clicked)
         self.draw_button = button(
             "Draw region", "Draw a rectangle around the subject of the selected recording.", self._on_draw_clicked
         )
@@ -77,10 +85,15 @@ class StudyWidget(DockWidget):
             row(
                 button("New", "Start a study with an empty table.", self._on_new_clicked),
                 button("Open…", "Open the folder of a study.", self._on_open_clicked),
-                button("Save", "Write the table to the study's folder.", self._on_save_clicked),
+                button(
+                    "Save",
+                    "Write the table to the study's folder. Once it has one, changes are saved by themselves.",
+                    self._on_save_clicked,
+                ),
             )
         )
         self.column.addWidget(self.title)
+        self.column.addWidget(self.offer)
         self.column.addLayout(
             row(
                 button("Add layers", "Add the selected image layers as recordings.", self._on_add_layers_clicked),
@@ -89,8 +102,8 @@ class StudyWidget(DockWidget):
             )
         )
         self.column.addWidget(self.progress)
-        self.column.addWidget(self.view, 1)
-        self.column.addLayout(row(self.draw_button, self.use_button, self.clear_button, self.remove_button))
+        self.column.addWidget(self.panel, 1)
+        self.column.addLayout(row(self.draw_button, self.use_button, self.clear_button))
         self.column.addLayout(row(reference_label, self.reference))
         self.column.addWidget(self.summary)
         self.column.addWidget(fold)
@@ -102,7 +115,7 @@ class StudyWidget(DockWidget):
     def import_table(self, path: Path) -> None:
         """Add the rows of a CSV."""
         with errors_shown():
-            self.session.edit(recordings=merged(self.session.recordings, read_table(path)))
+            self.session.edit("importing a table", recordings=merged(self.session.recordings, read_table(path)))
 
     def add_layers(self, layers: Sequence[Layer]) -> None:
         """Add image layers as recordings; those without a file are first copied into the study's folder."""
@@ -149,24 +162,19 @@ class StudyWidget(DockWidget):
         return True
 
     def may_leave(self) -> bool:
-        """Ask what to do with unsaved changes; tell whether to go on."""
-        if not self.session.modified or not self.session.recordings:
+        """Save, or ask what to do with changes that cannot be saved by themselves; tell whether to go on."""
+        if self.session.save_by_itself() or (self.session.study is None and not self.session.recordings):
             return True
         answer = QMessageBox.question(
             self,
             "Unsaved changes",
-            "The study has changes that are not saved.",
+            f"The study has changes that are not saved. {self.session.problem}".strip(),
             _Answer.Save | _Answer.Discard | _Answer.Cancel,
             _Answer.Save,
         )
         if answer == _Answer.Save:
             return self.save_study()
         return answer == _Answer.Discard
-
-    def selected(self) -> list[Recording]:
-        """Give the recordings whose rows are selected."""
-        rows = sorted({index.row() for index in self.view.selectionModel().selectedIndexes()})
-        return [self.session.recordings[i] for i in rows]
 
     def _on_new_clicked(self) -> None:
         if self.may_leave():
@@ -193,13 +201,9 @@ class StudyWidget(DockWidget):
         if path:
             self.import_table(Path(path))
 
-    def _on_remove_clicked(self) -> None:
-        gone = {recording.name for recording in self.selected()}
-        self.session.edit(recordings=[x for x in self.session.recordings if x.name not in gone])
-
     def _on_draw_clicked(self) -> None:
         with errors_shown():
-            draw_region(self.viewer, self.selected()[0])
+            draw_region(self.viewer, self.panel.view.selected()[0])
 
     def _on_use_clicked(self) -> None:
         with errors_shown():
@@ -208,23 +212,22 @@ class StudyWidget(DockWidget):
     def _on_clear_clicked(self) -> None:
         self._set_region(lambda recording: (None,) * 4)
 
-    def _on_double_clicked(self, index: QModelIndex) -> None:
-        if COLUMNS[index.column()] not in EDITABLE:
-            with errors_shown():
-                show_recording(self.viewer, self.session.recordings[index.row()])
+    def _on_open_requested(self, recording: Recording) -> None:
+        with errors_shown():
+            show_recording(self.viewer, recording)
 
     def _on_reference_chosen(self) -> None:
-        self.session.edit(reference=self.reference.currentText())
+        self.session.edit("choosing the reference group", reference=self.reference.currentText())
 
     def _on_settings_edited(self) -> None:
         with errors_shown():
             settings = self.form.settings()
             if settings != self.session.settings:
-                self.session.edit(settings=settings)
+                self.session.edit("changing the settings", settings=settings)
 
     def _on_selection_changed(self) -> None:
-        some = bool(self.selected())
-        for made in (self.remove_button, self.draw_button, self.use_button, self.clear_button):
+        some = bool(self.panel.view.selected_rows())
+        for made in (self.draw_button, self.use_button, self.clear_button):
             made.setEnabled(some)
 
     def _on_table_changed(self) -> None:
@@ -235,11 +238,34 @@ class StudyWidget(DockWidget):
         self.summary.setText(summary(self.session.recordings))
         self.form.show_settings(self.session.settings)
         self._on_modified_changed(self.session.modified)
+        self._offer_last()
         self._on_selection_changed()
 
     def _on_modified_changed(self, modified: bool) -> None:
         name = "New study" if self.session.folder is None else str(self.session.folder)
-        self.title.setText(f"{name} ● not saved" if modified else name)
+        saved = "not saved" if modified else "saved"
+        if self.session.study is None and not modified:
+            self.title.setText(name)
+        else:
+            self.title.setText(f"{name} {'●' if modified else '✓'} {self.session.problem or saved}")
+
+    def _on_study_changed(self) -> None:
+        if self.session.folder is not None and self.session.study is not None:
+            remember_study(self.session.folder)
+        self._on_modified_changed(self.session.modified)
+        self._offer_last()
+
+    def _offer_last(self) -> None:
+        """Offer the last study, as long as there is nothing that it would take the place of."""
+        last = last_study() if self.session.study is None and not self.session.recordings else None
+        self.offer.setVisible(last is not None)
+        if last is not None:
+            self.offer.setText(f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>')
+            self.offer.setToolTip(str(last))
+
+    def _on_offer_taken(self) -> None:
+        if (last := last_study()) is not None:
+            self.open_study(last)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files that are dragged here."""
@@ -262,17 +288,24 @@ class StudyWidget(DockWidget):
         self.window().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ask about unsaved changes when the main window is about to close."""
+        """Ask about unsaved changes when the main window is about to close; look at files when it is come back to."""
+        if event.type() == QEvent.Type.WindowActivate and watched is self.window():
+            self.panel.facts.look_again()
         closing = event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible()
         if closing and not self.may_leave():
             event.ignore()
             return True
         return super().eventFilter(watched, event)
 
+    def _on_closed(self) -> None:
+        super()._on_closed()
+        self.destroyed.disconnect(self.panel.facts.close)
+        self.panel.facts.close()
+
     def _add(self, sources: Iterable[Source]) -> None:
         with errors_shown():
             if added := recordings_of(sources, self.session.recordings):
-                self.session.edit(recordings=(*self.session.recordings, *added))
+                self.session.edit("adding recordings", recordings=(*self.session.recordings, *added))
             else:
                 show_info("The table has these recordings already.")
 
@@ -280,13 +313,12 @@ class StudyWidget(DockWidget):
         self._add(Source(path, known_of(about(layer))) for layer in layers if (path := path_of(layer)) is not None)
 
     def _set_region(self, region_of: Callable[[Recording], tuple[int | None, ...]]) -> None:
-        names = {recording.name for recording in self.selected()}
-        self.session.edit(
-            recordings=[
-                changed(x, **dict(zip(REGION, region_of(x), strict=True)), boxes=None) if x.name in names else x
-                for x in self.session.recordings
-            ]
-        )
+        names = {recording.name for recording in self.panel.view.selected()}
+        recordings = [
+            changed(x, **dict(zip(REGION, region_of(x), strict=True)), boxes=None) if x.name in names else x
+            for x in self.session.recordings
+        ]
+        self.session.edit("setting the region", recordings=recordings)
 
     def _ask_for_folder(self, title: str) -> Path | None:
         folder = QFileDialog.getExistingDirectory(self, title)

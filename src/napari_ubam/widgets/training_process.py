@@ -47,7 +47,8 @@ class TrainingProcess(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.state = TrainingState.IDLE
-        self.message = ""  # why it failed
+        self.message = ""  # why it failed, in its first line; the others are the log's end
+        self.needs_less = False  # it failed as it would not with less to compute: it crashed, or ran out of memory
         self._end: dict[str, Any] | None = None
         self._rest = b""
         self._log = ""
@@ -70,7 +71,7 @@ class TrainingProcess(QObject):
         """Run a command that speaks the protocol of ``napari-ubam train --json``."""
         if self.is_running:
             return
-        self._end, self._rest, self._log, self.message = None, b"", "", ""
+        self._end, self._rest, self._log, self.message, self.needs_less = None, b"", "", "", False
         self._running.add(self)
         QCoreApplication.instance().aboutToQuit.connect(self.shut_down)
         self._set_state(TrainingState.TRAINING)
@@ -128,8 +129,10 @@ class TrainingProcess(QObject):
         self._on_error_output()
         if self._end is None:
             log = self._log.strip() or "It left no message."
+            self.needs_less = True
             self._finish(TrainingState.FAILED, f"Training ended unexpectedly (exit code {code}).\n{log}")
         else:
+            self.needs_less = self._end.get("error") == "DeviceError"
             self._finish(TrainingState(self._end["state"]), self._end.get("message", ""))
 
     def _finish(self, state: TrainingState, message: str) -> None:

@@ -1,0 +1,57 @@
+"""A first look at a recording, without going through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from napari_ubam.errors import VideoError
+from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES
+from napari_ubam.video.length import length_by_header
+from napari_ubam.video.open import open_frames
+from napari_ubam.video.packets import opened
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What a first look tells.
+
+    Attributes
+    ----------
+    length : int
+        About how many frames there are, as the header says.
+    fps : float
+        Frames per second; 0 if unknown.
+    picture : ndarray of uint8, shape (Y, X, 3)
+        The first frame.
+    """
+
+    length: int
+    fps: float
+    picture: np.ndarray
+
+
+def glance(path: str | Path) -> Glance:
+    """Look at a recording's header and first frame, which takes milliseconds.
+
+    Raises
+    ------
+    VideoError
+        If it is missing, or none that can be read.
+    """
+    path = Path(path)
+    if path.is_dir() or path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES):
+        with open_frames(path) as source:
+            return Glance(len(source), source.fps, source[0])
+    with opened(path) as (container, stream):
+        try:
+            first = next(container.decode(stream), None)
+        except av.error.FFmpegError as error:
+            raise VideoError(f"{path} is damaged: its first frame cannot be decoded. Copy it again.") from error
+        if first is None:
+            raise VideoError(f"{path} has no pictures in it: it was cut off, or never recorded. Leave it out.")
+        turned = np.rot90(first.to_ndarray(format="rgb24"), round(first.rotation / 90) % 4)
+        return Glance(length_by_header(container, stream), float(stream.average_rate or 0), turned)

@@ -1,0 +1,69 @@
+import os
+import shutil
+
+from napari_ubam import pipeline
+from napari_ubam.settings import StudySettings
+from napari_ubam.study import Study
+from napari_ubam.study.editing import changed, edited
+from napari_ubam.study.state import State, states
+
+
+def words(study: Study) -> list[str]:
+    return [state.word for _, state in states(study)]
+
+
+def state(study: Study, name: str) -> State:
+    return dict(states(study))[name]
+
+
+def test_a_finished_study_is_up_to_date(finished: Study):
+    assert words(finished) == ["measured"] * 5
+    assert str(state(finished, "h01")) == "cropped: yes\nembedded: yes\nmeasured: yes"
+
+
+def test_every_step_is_told_as_far_as_it_went(finished: Study):
+    shutil.rmtree(finished.results_folder / "reference")
+    assert words(finished) == ["embedded"] * 5
+    shutil.rmtree(finished.embeddings_folder / "h02.zarr")
+    assert words(finished) == ["embedded", "cropped", *["embedded"] * 3]
+    shutil.rmtree(finished.cache_folder / "h02")
+    assert words(finished)[1] == "new"
+    assert "embedded: not yet" in str(state(finished, "h02"))
+
+
+def test_what_was_changed_is_named_and_others_stay_as_they_are(finished: Study):
+    moved = changed(finished.recording("i01"), x=2, y=2, width=50, height=50)
+    study = finished.replace(recordings=[moved if x.name == "i01" else x for x in finished.recordings])
+    assert words(study) == [*["measured"] * 3, "out of date", "measured"]
+    assert state(study, "i01") == State("", ("the region",), ("the region",), ("its embedding",))
+    assert "embedded: out of date, as the region changed since" in str(state(study, "i01"))
+
+
+def test_settings_and_the_reference_group_count_for_all(finished: Study):
+    study = finished.replace(settings=StudySettings(crop_size=96))
+    assert state(study, "h01").embedded == ("the setting crop_size",)
+    study = finished.replace(recordings=edited(finished.recordings, [0], "group", "impaired"))
+    assert {x.measured for _, x in states(study)} == {("the reference group",)}
+    assert {x.embedded for _, x in states(study)} == {()}
+    pipeline.deviate(study)
+    assert words(study) == ["measured"] * 5
+
+
+def test_it_agrees_with_what_embed_does(finished: Study):
+    os.utime(finished.recording("h01").path, (1, 1))
+    assert state(finished, "h01").embedded == ("the video",)
+    told = []
+    pipeline.embed(finished, report=lambda progress: told.append(progress.message))
+    assert told[0].startswith("4 of 5 recordings are embedded already")
+    assert state(finished, "h01").embedded == ()
+
+
+def test_a_missing_video_is_told_with_what_to_do(finished: Study):
+    finished.recording("i02").path.unlink()
+    assert state(finished, "i02").word == "missing"
+    assert "Put it back" in str(state(finished, "i02"))
+
+
+def test_damaged_crops_count_as_none(finished: Study):
+    (finished.cache_folder / "h01" / "index.npz").write_bytes(b"no archive")
+    assert state(finished, "h01").cropped is None
