@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
 
 from napari_ubam.study import Embedding, Study, write_embedding
 from napari_ubam.widgets.embedding_data import load_map
@@ -43,25 +44,21 @@ def open_study(qtbot, widget, study):
     qtbot.waitUntil(lambda: widget.map.data is not None and widget.worker is None, timeout=20_000)
 
 
-def click(widget, row):
-    """Click the figure where a point is drawn."""
-    widget.map.draw()
-    axes = widget.map.figure.axes[0]
-    x, y = axes.transData.transform(widget.map.data.position[row])
-    widget.map.callbacks.process("button_press_event", _press(widget.map, x, y))
+def place_of(widget, row):
+    """Give where in the map a point is drawn."""
+    x, y = widget.map.view.frame.to_pixels(widget.map.data.position[[row]])[0]
+    return QPoint(round(x), round(y))
 
 
-def _press(canvas, x, y):
-    from matplotlib.backend_bases import MouseEvent
-
-    return MouseEvent("button_press_event", canvas, x, y, button=1)
+def click(qtbot, widget, row):
+    qtbot.mouseClick(widget.map.view, Qt.MouseButton.LeftButton, pos=place_of(widget, row))
 
 
 def test_every_frame_is_a_point_with_its_recording(embedded):
     data = load_map(embedded, "posture", "pca", centred=False)
     assert data.position.shape == (18, 2)
-    assert list(dict.fromkeys(data.recording)) == ["walk_0", "walk_1", "walk_2"]
-    assert list(dict.fromkeys(data.group)) == ["healthy", "impaired"]
+    assert [data.recording_of(row).name for row in (0, 6, 17)] == ["walk_0", "walk_1", "walk_2"]
+    assert data.before(8, 5).tolist() == [6, 7]
     assert data.frame[:6].tolist() == [2, 3, 4, 5, 6, 7]
     assert data.row_of("walk_1", 4) == 8
     assert data.row_of("walk_1", 100) == 11
@@ -89,52 +86,59 @@ def test_many_points_are_thinned_out(embedded, monkeypatch):
 
 def test_a_click_opens_the_recording_at_the_frame(qtbot, widget, embedded):
     open_study(qtbot, widget, embedded)
-    click(widget, 8)
+    click(qtbot, widget, 8)
     layer = find_layer(widget.viewer, embedded.recording("walk_1"))
     assert current_frame(widget.viewer, layer) == 4
-    assert widget.map.marked == 8
-    click(widget, 1)
+    assert widget.map.view.marked == 8
+    click(qtbot, widget, 1)
     assert widget.viewer.layers.selection.active is find_layer(widget.viewer, embedded.recording("walk_0"))
     assert not layer.visible
 
 
 def test_the_mark_follows_the_slider_and_the_active_recording(qtbot, widget, embedded):
     open_study(qtbot, widget, embedded)
-    click(widget, 0)
-    click(widget, 6)
+    click(qtbot, widget, 0)
+    click(qtbot, widget, 6)
     layer = find_layer(widget.viewer, embedded.recording("walk_1"))
     go_to_frame(widget.viewer, layer, 5)
-    assert widget.map.marked == 9
+    assert widget.map.view.marked == 9
     widget.colour_by.setCurrentText("subject")
-    assert widget.map.marked == 9
+    assert widget.map.view.marked == 9
     widget.viewer.layers.selection.active = find_layer(widget.viewer, embedded.recording("walk_0"))
-    assert widget.map.marked == 3
+    assert widget.map.view.marked == 3
     widget.viewer.layers.selection.active = None
-    assert widget.map.marked is None
+    assert widget.map.view.marked is None
 
 
-def test_the_mark_is_drawn(qtbot, widget, embedded):
-    open_study(qtbot, widget, embedded)
-    for colour_by in ("group", "time"):  # also on a figure that was drawn anew
-        widget.colour_by.setCurrentText(colour_by)
-        widget.map.draw()
-        before = np.asarray(widget.map.buffer_rgba()).copy()
-        widget.map.mark(4)
-        ring = (np.asarray(widget.map.buffer_rgba()) != before).any(axis=2)
-        axes = widget.map.figure.axes[0]
-        x, y = axes.transData.transform(widget.map.data.position[4])
-        rows, columns = np.nonzero(ring)
-        assert (columns.mean(), ring.shape[0] - rows.mean()) == pytest.approx((x, y), abs=2)
-
-
-def test_colours_say_group_subject_recording_time_or_deviation(qtbot, widget, deviating):
+def test_colours_say_what_is_chosen_also_a_column_of_the_table(qtbot, widget, deviating):
+    recordings = [
+        recording.model_copy(update={"covariates": {"age": str(30 + i), "camera": "ab"[i % 2]}})
+        for i, recording in enumerate(deviating.recordings)
+    ]
+    deviating.replace(recordings=recordings).save()
     open_study(qtbot, widget, deviating)
-    for name in ("subject", "recording", "group"):
+    offered = [widget.colour_by.itemText(i) for i in range(widget.colour_by.count())]
+    assert offered == ["group", "subject", "recording", "session", "time", "deviation", "age", "camera"]
+    for name, kinds in (("subject", "s0 s1 s2"), ("group", "healthy impaired"), ("session", "1"), ("camera", "a b")):
         widget.colour_by.setCurrentText(name)
-        assert widget.map.figure.axes[0].get_legend() is not None
-    for name, label in (("time", "frame"), ("deviation", "deviation")):
+        assert widget.map.colours.names == tuple(kinds.split())
+    for name, high in (("time", 7), ("deviation", 0.7), ("age", 32)):
         widget.colour_by.setCurrentText(name)
-        assert widget.map.figure.axes[1].get_xlabel() == label
+        assert widget.map.colours.high == pytest.approx(high, abs=0.01)
+    assert widget.map.legend.high.text() == "32"
+
+
+def test_hidden_groups_cannot_be_clicked(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    legend = widget.map.legend.kinds
+    legend.item(1).setCheckState(Qt.CheckState.Unchecked)  # impaired: walk_2
+    click(qtbot, widget, 14)
+    assert len(widget.viewer.layers) == 0
+    legend.itemDoubleClicked.emit(legend.item(1))  # alone
+    click(qtbot, widget, 2)
+    assert len(widget.viewer.layers) == 0
+    click(qtbot, widget, 14)
+    assert [layer.name for layer in widget.viewer.layers] == ["walk_2"]
 
 
 def test_without_deviations_the_colour_stays_the_group(qtbot, widget, embedded, notifications):
@@ -170,7 +174,7 @@ def test_a_study_without_embeddings_says_what_to_do(widget, study):
 
 def test_nothing_follows_the_viewer_after_closing(qtbot, widget, embedded):
     open_study(qtbot, widget, embedded)
-    click(widget, 0)
+    click(qtbot, widget, 0)
     viewer, marked = widget.viewer, []
     widget.map.mark = marked.append
     go_to_frame(viewer, viewer.layers[0], 6)

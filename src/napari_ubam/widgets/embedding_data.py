@@ -1,33 +1,32 @@
-"""The points of the map: which code belongs to which frame of which recording, and its colour."""
+"""The points of the map: which code belongs to which frame of which recording."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from napari_ubam.study import Study, embedding_path, read_embedding
+from napari_ubam.study import Recording, Study, embedding_path, read_embedding
 
-MAX_POINTS = 20_000  # more are thinned out evenly: they could not be told apart, and drawing would be slow
+MAX_POINTS = 200_000  # more are thinned out evenly
 
 Code = Literal["posture", "behaviour"]
 
 
 @dataclass(frozen=True, eq=False)
 class MapData:
-    """The map, one row a point.
+    """The map, one row a point; those of a recording follow one another, in the order of time.
 
     Attributes
     ----------
-    position : ndarray, shape (n, 2)
+    position : ndarray of float32, shape (n, 2)
         Where the point lies.
-    recording : ndarray of str, shape (n,)
-        Names of the recordings.
-    subject, group : ndarray of str, shape (n,)
-        Who is seen, and which cohort that is.
+    recordings : tuple of Recording
+        Those that are on the map.
+    which : ndarray of int, shape (n,)
+        Whose the point is, as a number in ``recordings``.
     frame : ndarray of int64, shape (n,)
         Absolute frame numbers in the files.
     deviation : ndarray of float, shape (n,)
@@ -35,16 +34,32 @@ class MapData:
     """
 
     position: np.ndarray
-    recording: np.ndarray
-    subject: np.ndarray
-    group: np.ndarray
+    recordings: tuple[Recording, ...]
+    which: np.ndarray
     frame: np.ndarray
     deviation: np.ndarray
 
+    def recording_of(self, row: int) -> Recording:
+        """Give the recording that a point belongs to."""
+        return self.recordings[self.which[row]]
+
+    def rows_of(self, recording: str) -> range:
+        """Give the points of a recording; none if it is not on the map."""
+        number = next((i for i, x in enumerate(self.recordings) if x.name == recording), -1)
+        start, stop = np.searchsorted(self.which, [number, number + 1])
+        return range(start, stop)
+
     def row_of(self, recording: str, frame: int) -> int | None:
         """Give the point of a recording that is nearest to a frame, None if the recording is not on the map."""
-        rows = np.flatnonzero(self.recording == recording)
-        return int(rows[np.argmin(np.abs(self.frame[rows] - frame))]) if len(rows) else None
+        rows = self.rows_of(recording)
+        if not rows:
+            return None
+        return rows.start + int(np.argmin(np.abs(self.frame[rows.start : rows.stop] - frame)))
+
+    def before(self, row: int, n: int) -> np.ndarray:
+        """Give the n points of the same recording before a point, or as many as there are."""
+        start = int(np.searchsorted(self.which, self.which[row]))
+        return np.arange(max(start, row - n), row)
 
 
 def is_embedded(study: Study) -> bool:
@@ -73,24 +88,18 @@ def load_map(study: Study, code: Code, method: Literal["pca", "tsne"], *, centre
     """
     from napari_ubam.analysis.projection import project  # loads scikit-learn
 
-    recordings = [x for x in study.recordings if embedding_path(study, x.name).exists()]
+    recordings = tuple(x for x in study.recordings if embedding_path(study, x.name).exists())
     embeddings = [read_embedding(study, recording.name) for recording in recordings]
     step = -(-sum(len(embedding.frame) for embedding in embeddings) // MAX_POINTS)
     frames = [embedding.frame[::step] for embedding in embeddings]
-    lengths = [len(frame) for frame in frames]
     codes = np.concatenate([getattr(embedding, code)[::step] for embedding in embeddings])
-
-    def repeat(values: Iterable[str]) -> np.ndarray:
-        return np.repeat(np.array(list(values)), lengths)
-
-    names, frame = repeat(x.name for x in recordings), np.concatenate(frames)
+    which, frame = np.repeat(np.arange(len(frames)), [len(x) for x in frames]), np.concatenate(frames)
     return MapData(
-        position=project(codes, method, recordings=names if centred else None),
-        recording=names,
-        subject=repeat(x.subject for x in recordings),
-        group=repeat(x.group for x in recordings),
+        position=project(codes, method, recordings=which if centred else None),
+        recordings=recordings,
+        which=which,
         frame=frame,
-        deviation=_deviations(study, names, frame),
+        deviation=_deviations(study, np.array([x.name for x in recordings])[which], frame),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel
 
 from napari_ubam.errors import Problem
@@ -13,16 +14,15 @@ from napari_ubam.progress import Report
 from napari_ubam.settings import EmbedSettings
 from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
-from napari_ubam.widgets.embedding_map import CATEGORIES, QUANTITIES, EmbeddingMap
+from napari_ubam.widgets.embedding_map import EmbeddingMap
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
+from napari_ubam.widgets.map_colours import choices
 from napari_ubam.widgets.session import NO_STUDY
 from napari_ubam.widgets.study_table import group_colours
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-    from napari_ubam.study import Recording
 
 _METHODS: dict[str, Literal["pca", "tsne"]] = {"PCA": "pca", "t-SNE": "tsne"}
 
@@ -44,7 +44,7 @@ class EmbeddingWidget(DockWidget):
             ["posture", "behaviour"], "Map of", "Posture is how the body is held, behaviour how it moves."
         )
         self.method = combo(list(_METHODS), "Laid out by", "PCA keeps distances; t-SNE keeps neighbours together.")
-        self.colour_by = combo([*CATEGORIES, *QUANTITIES], "Coloured by", "What the colour of a point says.")
+        self.colour_by = combo(choices([]), "Coloured by", "What the colour of a point says.")
         self.centred = QCheckBox("Without each recording's mean")
         self.centred.setToolTip("<qt>Show how subjects move, not how they are built.</qt>")
         self.centred.setChecked(True)
@@ -112,6 +112,7 @@ class EmbeddingWidget(DockWidget):
 
     def _on_loaded(self, data: MapData | None) -> None:
         self._data = data
+        self._offer_colours()
         self._draw()
         self._on_moved()
 
@@ -131,14 +132,21 @@ class EmbeddingWidget(DockWidget):
     def _on_running_changed(self, running: bool) -> None:
         self.compute_button.setEnabled(self.session.study is not None and not running)
 
+    def _offer_colours(self) -> None:
+        """Offer the columns of the table that there are now, and keep the choice where it is one of them."""
+        offered = choices(self.session.recordings)
+        chosen = self.colour_by.currentText()
+        with QSignalBlocker(self.colour_by):
+            self.colour_by.clear()
+            self.colour_by.addItems(offered)
+            self.colour_by.setCurrentText(chosen if chosen in offered else "group")
+
     def _on_point_clicked(self, row: int) -> None:
         """Show the frame that a point stands for."""
         assert self._data is not None
         with errors_shown():
-            recording = self._recording(str(self._data.recording[row]))
-            if recording is not None:
-                show_recording(self.viewer, recording, int(self._data.frame[row]))
-                self.map.mark(row)
+            show_recording(self.viewer, self._data.recording_of(row), int(self._data.frame[row]))
+            self._on_moved()
 
     def _on_moved(self) -> None:
         """Mark the frame that the viewer shows."""
@@ -151,11 +159,9 @@ class EmbeddingWidget(DockWidget):
         else:
             self.map.mark(self._data.row_of(recording.name, current_frame(self.viewer, layer)))
 
-    def _recording(self, name: str) -> Recording | None:
-        return next((recording for recording in self.session.recordings if recording.name == name), None)
-
     def _on_closed(self) -> None:
         super()._on_closed()
+        self.map.close_thread()
         self.viewer.dims.events.point.disconnect(self._on_moved)
         self.viewer.layers.selection.events.active.disconnect(self._on_moved)
 
