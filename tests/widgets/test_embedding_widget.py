@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
+from napari_ubam.settings import MapSettings
 from napari_ubam.study import Embedding, Study, write_embedding
 from napari_ubam.widgets.embedding_data import load_map
 from napari_ubam.widgets.embedding_widget import EmbeddingWidget
@@ -55,7 +56,7 @@ def click(qtbot, widget, row):
 
 
 def test_every_frame_is_a_point_with_its_recording(embedded):
-    data = load_map(embedded, "posture", "pca", centred=False)
+    data = load_map(embedded, MapSettings(code="posture", centred=False))
     assert data.position.shape == (18, 2)
     assert [data.recording_of(row).name for row in (0, 6, 17)] == ["walk_0", "walk_1", "walk_2"]
     assert data.before(8, 5).tolist() == [6, 7]
@@ -67,21 +68,39 @@ def test_every_frame_is_a_point_with_its_recording(embedded):
 
 
 def test_a_recordings_mean_can_be_taken_off(embedded):
-    apart = load_map(embedded, "posture", "pca", centred=False).position
-    together = load_map(embedded, "posture", "pca", centred=True).position
+    apart = load_map(embedded, MapSettings(code="posture", centred=False)).position
+    together = load_map(embedded, MapSettings(code="posture", centred=True)).position
     assert np.ptp(apart[:, 0]) == pytest.approx(25, abs=0.1)
     assert np.ptp(together[:, 0]) == pytest.approx(5, abs=0.1)
 
 
 def test_points_know_their_deviation(deviating):
-    data = load_map(deviating, "behaviour", "pca", centred=False)
+    data = load_map(deviating, MapSettings(code="behaviour", centred=False))
     assert data.deviation[:6] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
     assert np.isnan(data.deviation[6:]).all()
 
 
-def test_many_points_are_thinned_out(embedded, monkeypatch):
-    monkeypatch.setattr("napari_ubam.widgets.embedding_data.MAX_POINTS", 10)
-    assert load_map(embedded, "posture", "pca", centred=False).frame.tolist() == [2, 4, 6] * 3
+def test_a_method_that_is_not_installed_cannot_be_chosen_and_says_so(make_napari_viewer, monkeypatch):
+    monkeypatch.setattr("napari_ubam.widgets.embedding_widget.can_lay_out", lambda method: method != "umap")
+    widget = EmbeddingWidget(make_napari_viewer())
+    method = widget.method
+    items = [method.model().item(i) for i in range(method.count())]
+    assert [item.isEnabled() for item in items] == [True, True, False]
+    assert "pip install" in items[2].toolTip()
+    widget.map.close_thread()
+
+
+def test_the_map_is_laid_out_anew_when_asked(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    first = widget.map.data
+    codes = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    write_embedding(embedded, "walk_3", Embedding(codes, codes, np.arange(30)), {})
+    for button, stays in ((None, True), (widget.anew_button, False)):
+        before = widget.map.data
+        button.click() if button else widget.load()
+        qtbot.waitUntil(lambda before=before: widget.worker is None and widget.map.data is not before, timeout=20_000)
+        assert len(widget.map.data.frame) == 48
+        assert np.allclose(widget.map.data.position[:18], first.position) == stays
 
 
 def test_a_click_opens_the_recording_at_the_frame(qtbot, widget, embedded):

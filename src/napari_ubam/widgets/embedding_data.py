@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from napari_ubam.study import Recording, Study, embedding_path, read_embedding
-
-MAX_POINTS = 200_000  # more are thinned out evenly
-
-Code = Literal["posture", "behaviour"]
+from napari_ubam.progress import Report, silent
+from napari_ubam.settings import MapSettings
+from napari_ubam.study import Recording, Study, embedding_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +26,8 @@ class MapData:
         Whose the point is, as a number in ``recordings``.
     frame : ndarray of int64, shape (n,)
         Absolute frame numbers in the files.
+    codes : ndarray of float32, shape (n, d)
+        The postures or behaviours.
     deviation : ndarray of float, shape (n,)
         NaN where it was not computed.
     """
@@ -37,6 +36,7 @@ class MapData:
     recordings: tuple[Recording, ...]
     which: np.ndarray
     frame: np.ndarray
+    codes: np.ndarray
     deviation: np.ndarray
 
     def recording_of(self, row: int) -> Recording:
@@ -67,40 +67,14 @@ def is_embedded(study: Study) -> bool:
     return any(embedding_path(study, recording.name).exists() for recording in study.recordings)
 
 
-def load_map(study: Study, code: Code, method: Literal["pca", "tsne"], *, centred: bool) -> MapData:
-    """Lay out the embeddings of a study in the plane.
+def load_map(study: Study, settings: MapSettings, report: Report = silent) -> MapData:
+    """Lay out the embeddings of a study in the plane, as `napari_ubam.pipeline.lay_out` does."""
+    from napari_ubam.pipeline.mapping import lay_out  # loads scikit-learn
 
-    Parameters
-    ----------
-    study : Study
-        Recordings without an embedding are passed over; one at least must have one.
-    code : {"posture", "behaviour"}
-        What is laid out.
-    method : {"pca", "tsne"}
-        How, see `napari_ubam.analysis.projection.project`.
-    centred : bool
-        Take each recording's mean off first, so that builds do not tell subjects apart.
-
-    Returns
-    -------
-    MapData
-        At most `MAX_POINTS` points.
-    """
-    from napari_ubam.analysis.projection import project  # loads scikit-learn
-
-    recordings = tuple(x for x in study.recordings if embedding_path(study, x.name).exists())
-    embeddings = [read_embedding(study, recording.name) for recording in recordings]
-    step = -(-sum(len(embedding.frame) for embedding in embeddings) // MAX_POINTS)
-    frames = [embedding.frame[::step] for embedding in embeddings]
-    codes = np.concatenate([getattr(embedding, code)[::step] for embedding in embeddings])
-    which, frame = np.repeat(np.arange(len(frames)), [len(x) for x in frames]), np.concatenate(frames)
-    return MapData(
-        position=project(codes, method, recordings=which if centred else None),
-        recordings=recordings,
-        which=which,
-        frame=frame,
-        deviation=_deviations(study, np.array([x.name for x in recordings])[which], frame),
-    )
+    found = lay_out(study, settings, report=report)
+    names = np.array([recording.name for recording in found.recordings])[found.which]
+    deviation = _deviations(study, names, found.frame)
+    return MapData(found.position, found.recordings, found.which, found.frame, found.codes, deviation)
 
 
 def _deviations(study: Study, names: np.ndarray, frame: np.ndarray) -> np.ndarray:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
 
+from napari_ubam.analysis.projection import can_lay_out
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Report
-from napari_ubam.settings import EmbedSettings
+from napari_ubam.settings import EmbedSettings, MapSettings
 from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import EmbeddingMap
@@ -24,7 +25,7 @@ from napari_ubam.widgets.study_table import group_colours
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_METHODS: dict[str, Literal["pca", "tsne"]] = {"PCA": "pca", "t-SNE": "tsne"}
+_METHODS: dict[str, Literal["pca", "tsne", "umap"]] = {"PCA": "pca", "t-SNE": "tsne", "UMAP": "umap"}
 
 
 class EmbeddingWidget(DockWidget):
@@ -40,13 +41,12 @@ class EmbeddingWidget(DockWidget):
             "Embed what is new or changed with the trained models, and measure deviations.",
             self._on_compute_clicked,
         )
-        self.code = combo(
-            ["posture", "behaviour"], "Map of", "Posture is how the body is held, behaviour how it moves."
-        )
-        self.method = combo(list(_METHODS), "Laid out by", "PCA keeps distances; t-SNE keeps neighbours together.")
+        self.code = combo(["posture", "behaviour"], "Map of", _tip("code"))
+        self.method = _method_combo()
         self.colour_by = combo(choices([]), "Coloured by", "What the colour of a point says.")
         self.centred = QCheckBox("Without each recording's mean")
-        self.centred.setToolTip("<qt>Show how subjects move, not how they are built.</qt>")
+        self.centred.setToolTip(f"<qt>{_tip('centred')}</qt>")
+        self.anew_button = button("Anew", _tip("anew"), self._on_anew_clicked)
         self.centred.setChecked(True)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
@@ -54,7 +54,7 @@ class EmbeddingWidget(DockWidget):
         self._data: MapData | None = None
         form = QFormLayout()
         form.addRow("Map of", self.code)
-        form.addRow("Laid out by", self.method)
+        form.addRow("Laid out by", row(self.method, self.anew_button))
         form.addRow("Coloured by", self.colour_by)
         form.addRow("", self.centred)
         self.column.addWidget(self.form)
@@ -70,7 +70,7 @@ class EmbeddingWidget(DockWidget):
         self.colour_by.currentTextChanged.connect(self._on_colour_chosen)
         self.map.point_clicked.connect(self._on_point_clicked)
         self.session.study_changed.connect(self._on_study_changed)
-        self.session.results_changed.connect(self.load)
+        self.session.results_changed.connect(self._on_results_changed)
         self.viewer.dims.events.point.connect(self._on_moved)
         self.viewer.layers.selection.events.active.connect(self._on_moved)
         self._on_study_changed()
@@ -87,17 +87,24 @@ class EmbeddingWidget(DockWidget):
 
             self.run_step("embedding", step, self._on_computed)
 
-    def load(self) -> None:
-        """Lay out what is in the study, in a thread."""
+    def load(self, *, anew: bool = False) -> None:
+        """Show the map, which is laid out in a thread if there is none yet, or ``anew``."""
         study = self.session.study
         if study is None or not is_embedded(study):
             self._on_loaded(None)
             return
         code, method, centred = self.code.currentText(), _METHODS[self.method.currentText()], self.centred.isChecked()
-        self.run_step("laying out", lambda report: load_map(study, code, method, centred=centred), self._on_loaded)
+        settings = MapSettings(code=code, method=method, centred=centred, anew=anew)
+        self.run_step("laying out", lambda report: load_map(study, settings, report), self._on_loaded)
 
     def _on_compute_clicked(self) -> None:
         self.compute()
+
+    def _on_anew_clicked(self) -> None:
+        self.load(anew=True)
+
+    def _on_results_changed(self) -> None:
+        self.load()
 
     def _on_layout_chosen(self) -> None:
         self.load()
@@ -164,6 +171,20 @@ class EmbeddingWidget(DockWidget):
         self.map.close_thread()
         self.viewer.dims.events.point.disconnect(self._on_moved)
         self.viewer.layers.selection.events.active.disconnect(self._on_moved)
+
+
+def _method_combo() -> QComboBox:
+    """Offer the methods; one that is not installed is shown, and says so."""
+    box = combo(list(_METHODS), "Laid out by", _tip("method"))
+    for i, method in enumerate(_METHODS.values()):
+        if not can_lay_out(method):
+            box.model().item(i).setEnabled(False)
+            box.setItemData(i, "Not installed. Install it with: pip install umap-learn", Qt.ItemDataRole.ToolTipRole)
+    return box
+
+
+def _tip(setting: str) -> str:
+    return MapSettings.model_fields[setting].description or ""
 
 
 def _hint(has_study: bool, data: MapData | None) -> str:
