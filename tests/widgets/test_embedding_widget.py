@@ -1,11 +1,14 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QFileDialog
 
 from napari_ubam.settings import MapSettings
-from napari_ubam.study import Embedding, Study, write_embedding
+from napari_ubam.study import Embedding, Interval, Study, read_intervals, write_embedding
 from napari_ubam.widgets.embedding_data import load_map
 from napari_ubam.widgets.embedding_widget import EmbeddingWidget
 from napari_ubam.widgets.layers import current_frame, find_layer, go_to_frame
@@ -87,7 +90,7 @@ def test_a_method_that_is_not_installed_cannot_be_chosen_and_says_so(make_napari
     items = [method.model().item(i) for i in range(method.count())]
     assert [item.isEnabled() for item in items] == [True, True, False]
     assert "pip install" in items[2].toolTip()
-    widget.map.close_thread()
+    widget.map.close_threads()
 
 
 def test_the_map_is_laid_out_anew_when_asked(qtbot, widget, embedded):
@@ -158,6 +161,116 @@ def test_hidden_groups_cannot_be_clicked(qtbot, widget, embedded):
     assert len(widget.viewer.layers) == 0
     click(qtbot, widget, 14)
     assert [layer.name for layer in widget.viewer.layers] == ["walk_2"]
+
+
+def move(widget, place):
+    """Move the mouse over the map."""
+    none = Qt.MouseButton.NoButton
+    at = QPointF(place)
+    widget.map.view.mouseMoveEvent(
+        QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, Qt.KeyboardModifier.NoModifier)
+    )
+
+
+def test_the_frame_under_the_mouse_is_shown(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    card = widget.map.card
+    move(widget, place_of(widget, 8))
+    qtbot.waitUntil(lambda: not card.isHidden(), timeout=20_000)
+    assert card.text.text() == "s1 (healthy)\nwalk_1, frame 4"
+    shown = card.picture.pixmap().toImage()
+    assert shown.width() == shown.height() > 50
+    assert shown.pixelColor(3 * shown.width() // 8, shown.height() // 2).red() > 150  # the bright square
+    move(widget, QPoint(2, 2))
+    assert card.isHidden()
+
+
+def test_a_frame_whose_video_is_gone_is_not_shown_and_a_click_says_so(qtbot, widget, embedded, notifications):
+    embedded.recording("walk_1").path.unlink()
+    open_study(qtbot, widget, embedded)
+    move(widget, place_of(widget, 8))
+    qtbot.waitUntil(lambda: not widget.map._reader.busy, timeout=20_000)
+    assert widget.map._hovered == 8
+    assert widget.map.card.isHidden()
+    click(qtbot, widget, 8)
+    assert "walk_1" in notifications[-1]
+
+
+def test_the_current_recordings_frames_are_joined(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    widget.tools.line.click()
+    assert len(widget.map.view._line) == 0
+    click(qtbot, widget, 8)
+    assert widget.map.view._line.tolist() == [6, 7, 8, 9, 10, 11]
+    assert widget.map.view.trail.tolist() == [6, 7]
+    widget.tools.line.click()
+    assert len(widget.map.view._line) == 0
+
+
+def test_the_difference_between_groups_is_shown(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    shown = widget.tools.shown
+    assert [shown.itemText(i) for i in range(shown.count())] == ["points", "impaired − healthy"]
+    shown.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: widget.map.view._values is not None, timeout=20_000)
+    values = widget.map.view._values
+    positive, negative = (np.argwhere(each).mean(0)[1] for each in (values > 0.3, values < -0.3))
+    impaired, healthy = (widget.map.data.position[rows, 0].mean() for rows in (slice(12, 18), slice(12)))
+    assert (positive > negative) == (impaired > healthy)
+    shown.setCurrentIndex(0)
+    qtbot.waitUntil(lambda: widget.map.view._values is None, timeout=20_000)
+
+
+def choose(qtbot, widget, rows):
+    """Encircle these points: those of one recording lie on a line."""
+    places = [place_of(widget, row) for row in rows]
+    left, right = min(p.x() for p in places) - 3, max(p.x() for p in places) + 3
+    y = places[0].y()
+    loop = [QPoint(left, y - 8), QPoint(right, y - 8), QPoint(right, y + 8), QPoint(left, y + 8)]
+    view = widget.map.view
+    widget.tools.encircle.setChecked(True)
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=loop[0])
+    for place in loop[1:]:
+        move(widget, place)
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=loop[-1])
+    widget.tools.encircle.setChecked(False)
+
+
+def test_encircled_frames_are_saved_as_intervals_and_for_boris(qtbot, widget, embedded, tmp_path, monkeypatch):
+    open_study(qtbot, widget, embedded)
+    assert not widget.tools.save.isEnabled()
+    choose(qtbot, widget, [7, 8, 9])
+    assert widget.map.view.selected.tolist() == [7, 8, 9]
+    assert "3 frames chosen" in widget.hint.text()
+    widget.tools.label.setText("limping")
+    widget.tools.label.editingFinished.emit()
+    assert widget.session.chosen == (Interval("walk_1", 3, 6, "limping"),)
+    answers = iter([(tmp_path / "a.csv", "Intervals (*.csv)"), (tmp_path / "b.csv", "BORIS tabular events (*.csv)")])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: tuple(map(str, next(answers))))
+    widget.tools.save.click()
+    widget.tools.save.click()
+    assert read_intervals(tmp_path / "a.csv", ["walk_1"]) == [Interval("walk_1", 3, 6, "limping")]
+    events = pd.read_csv(tmp_path / "b.csv")
+    assert events["Image index"].tolist() == [3, 6]
+    assert events["Time"].tolist() == [0.1, 0.2]  # no rate is known: 30 frames a second
+    widget.tools.clear.click()
+    assert widget.session.chosen == ()
+    assert not widget.tools.save.isEnabled()
+
+
+def test_chosen_frames_are_shown_side_by_side_and_back_to_back(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    widget.choose(np.array([0, 1, 2, 14, 15]))
+    for button, shape in ((widget.tools.montage, (128, 5 * 128, 3)), (widget.tools.clips, (5, 128, 128, 3))) * 2:
+        button.click()
+        qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+        layer = widget.viewer.layers.selection.active
+        assert layer.data.shape == shape
+    assert len(widget.viewer.layers) == 2
+    square = layer.data[:, 64, :, 0].argmax(1)  # it moves to the right, 4 of 64 px a frame
+    assert square[1] > square[0]
+    click(qtbot, widget, 8)
+    assert not layer.visible
 
 
 def test_without_deviations_the_colour_stays_the_group(qtbot, widget, embedded, notifications):

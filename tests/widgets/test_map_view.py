@@ -4,7 +4,8 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 
 from napari_ubam.widgets.map_frame import MapFrame
-from napari_ubam.widgets.map_view import MARK, MAX_PIXELS, MapView
+from napari_ubam.widgets.map_scene import MAX_PIXELS
+from napari_ubam.widgets.map_view import MARK, MapView
 
 
 @pytest.fixture
@@ -156,3 +157,40 @@ def test_the_map_follows_the_theme_and_may_be_empty(qtbot, view):
     view.show_points(np.zeros((0, 2), np.float32), np.zeros((0, 3), np.uint8), np.zeros(0, bool))
     assert view.point_at(np.array([5, 5])) is None
     assert len(np.unique(pixels(qtbot, view)[3:-3, 3:-3].reshape(-1, 3), axis=0)) == 1
+
+
+def test_what_is_not_chosen_fades_and_a_line_joins_points(qtbot, view):
+    view.select(np.array([0, 8]))
+    drawn = pixels(qtbot, view)
+    assert drawn[at(view, 0).y(), at(view, 0).x(), 0] > 150
+    assert drawn[at(view, 1).y(), at(view, 1).x(), 0] < 80
+    between = (at(view, 0) + at(view, 1)) / 2
+    assert drawn[between.y(), between.x()].max() < 60
+    view.join(np.array([0, 1, 2]))
+    assert pixels(qtbot, view)[between.y(), between.x()].max() > 100
+    view.join(np.zeros(0, int))
+    view.select(np.zeros(0, int))
+    drawn = pixels(qtbot, view)
+    assert drawn[at(view, 1).y(), at(view, 1).x(), 0] > 150
+    assert drawn[between.y(), between.x()].max() < 60
+
+
+def test_values_lie_where_the_points_are_up_is_up_and_points_can_be_clicked(qtbot, view):
+    values = np.zeros((20, 20), np.float32)
+    values[10:, 10:] = 1  # upper right
+    values[:10, :10] = -1
+    view.show_values(values, (-1, 1, -1, 1))
+    drawn = pixels(qtbot, view)
+
+    def colour(x, y):
+        column, row = np.round(view.frame.to_pixels(np.array([[x, y]]))[0]).astype(int)
+        return drawn[row, column].astype(int)
+
+    assert colour(0.5, 0.5)[0] > 150 > colour(0.5, 0.5)[2]
+    assert colour(-0.5, -0.5)[2] > 150 > colour(-0.5, -0.5)[0]
+    assert colour(0.5, -0.5).max() < 60
+    with qtbot.waitSignal(view.point_clicked) as clicked:
+        qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=at(view, 4))
+    assert clicked.args == [4]
+    view.show_values(None)
+    assert pixels(qtbot, view)[at(view, 1).y(), at(view, 1).x(), 0] > 150

@@ -40,6 +40,8 @@ class CodeMap:
         Absolute frame numbers in the files.
     codes : ndarray of float32, shape (n, d)
         What was laid out.
+    step : int
+        Every so many frames are on the map.
     """
 
     position: np.ndarray
@@ -47,6 +49,7 @@ class CodeMap:
     which: np.ndarray
     frame: np.ndarray
     codes: np.ndarray
+    step: int
 
 
 def lay_out(study: Study, settings: MapSettings | None = None, *, report: Report = silent) -> CodeMap:
@@ -103,7 +106,7 @@ def lay_out(study: Study, settings: MapSettings | None = None, *, report: Report
         places = np.split(position, np.cumsum(lengths)[:-1])
         write_map(study, name, KeptMap(dict(zip(made_of, places, strict=True)), made_of, step))
     frame = np.concatenate([embedding.frame[::step] for embedding in embeddings])
-    return CodeMap(position, recordings, which, frame, codes)
+    return CodeMap(position, recordings, which, frame, codes, step)
 
 
 def _unchanged(kept: KeptMap | None, made_of: dict[str, str]) -> set[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from napari_ubam.analysis.stretches import stretches
 from napari_ubam.progress import Report, silent
 from napari_ubam.settings import MapSettings
-from napari_ubam.study import Recording, Study, embedding_path
+from napari_ubam.study import Interval, Recording, Study, embedding_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,8 @@ class MapData:
         Absolute frame numbers in the files.
     codes : ndarray of float32, shape (n, d)
         The postures or behaviours.
+    step : int
+        Every so many frames are on the map.
     deviation : ndarray of float, shape (n,)
         NaN where it was not computed.
     """
@@ -37,6 +40,7 @@ class MapData:
     which: np.ndarray
     frame: np.ndarray
     codes: np.ndarray
+    step: int
     deviation: np.ndarray
 
     def recording_of(self, row: int) -> Recording:
@@ -56,6 +60,15 @@ class MapData:
             return None
         return rows.start + int(np.argmin(np.abs(self.frame[rows.start : rows.stop] - frame)))
 
+    def intervals(self, rows: np.ndarray, label: str) -> list[Interval]:
+        """Give points as stretches of their recordings."""
+        found = []
+        for number in np.unique(self.which[rows]):
+            frames = self.frame[rows[self.which[rows] == number]]
+            for start, stop in stretches(frames, self.step).tolist():
+                found.append(Interval(self.recordings[number].name, start, stop, label))
+        return found
+
     def before(self, row: int, n: int) -> np.ndarray:
         """Give the n points of the same recording before a point, or as many as there are."""
         start = int(np.searchsorted(self.which, self.which[row]))
@@ -74,7 +87,7 @@ def load_map(study: Study, settings: MapSettings, report: Report = silent) -> Ma
     found = lay_out(study, settings, report=report)
     names = np.array([recording.name for recording in found.recordings])[found.which]
     deviation = _deviations(study, names, found.frame)
-    return MapData(found.position, found.recordings, found.which, found.frame, found.codes, deviation)
+    return MapData(found.position, found.recordings, found.which, found.frame, found.codes, found.step, deviation)
 
 
 def _deviations(study: Study, names: np.ndarray, frame: np.ndarray) -> np.ndarray:

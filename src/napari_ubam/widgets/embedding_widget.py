@@ -13,17 +13,24 @@ from napari_ubam.analysis.projection import can_lay_out
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Report
 from napari_ubam.settings import EmbedSettings, MapSettings
+from napari_ubam.widgets.chosen_frames import ChosenFrames
 from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import EmbeddingMap
 from napari_ubam.widgets.form import SettingsForm
+from napari_ubam.widgets.frame_pictures import FramePictures
 from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
 from napari_ubam.widgets.map_colours import choices
+from napari_ubam.widgets.map_tools import MapTools
 from napari_ubam.widgets.session import NO_STUDY
 from napari_ubam.widgets.study_table import group_colours
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.viewer import Viewer
+
+    from napari_ubam.study import Interval
 
 _METHODS: dict[str, Literal["pca", "tsne", "umap"]] = {"PCA": "pca", "t-SNE": "tsne", "UMAP": "umap"}
 
@@ -51,7 +58,10 @@ class EmbeddingWidget(DockWidget):
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.map = EmbeddingMap(self.viewer)
+        self.tools = MapTools()
+        self.chosen = ChosenFrames(self, self.tools)
         self._data: MapData | None = None
+        self._pictures: FramePictures | None = None
         form = QFormLayout()
         form.addRow("Map of", self.code)
         form.addRow("Laid out by", row(self.method, self.anew_button))
@@ -63,12 +73,17 @@ class EmbeddingWidget(DockWidget):
         self.column.addLayout(form)
         self.column.addWidget(self.hint)
         self.column.addWidget(self.map, 1)
+        self.column.addWidget(self.tools)
 
         for box in (self.code, self.method):
             box.currentTextChanged.connect(self._on_layout_chosen)
         self.centred.toggled.connect(self._on_layout_chosen)
         self.colour_by.currentTextChanged.connect(self._on_colour_chosen)
         self.map.point_clicked.connect(self._on_point_clicked)
+        self.map.encircled.connect(self.choose)
+        self.tools.encircling_changed.connect(self._on_encircling_changed)
+        self.tools.shown_changed.connect(self._on_shown_changed)
+        self.tools.clear_requested.connect(self._on_clear_requested)
         self.session.study_changed.connect(self._on_study_changed)
         self.session.results_changed.connect(self._on_results_changed)
         self.viewer.dims.events.point.connect(self._on_moved)
@@ -97,6 +112,12 @@ class EmbeddingWidget(DockWidget):
         settings = MapSettings(code=code, method=method, centred=centred, anew=anew)
         self.run_step("laying out", lambda report: load_map(study, settings, report), self._on_loaded)
 
+    def choose(self, rows: np.ndarray) -> None:
+        """Let these points of the map be the chosen ones; none for none."""
+        self.map.view.select(rows)
+        self.chosen.choose(self._data, self._pictures, rows)
+        self.hint.setText(_hint(self.session.study is not None, self._data, self.session.chosen))
+
     def _on_compute_clicked(self) -> None:
         self.compute()
 
@@ -118,9 +139,15 @@ class EmbeddingWidget(DockWidget):
         self.session.results_changed.emit()
 
     def _on_loaded(self, data: MapData | None) -> None:
-        self._data = data
+        if self._pictures is not None:
+            self._pictures.close()
+        study = self.session.study
+        self._data, self._pictures = data, None if data is None or study is None else FramePictures(study)
+        self.tools.offer_groups([] if data is None else [x.group for x in data.recordings], self.session.reference)
         self._offer_colours()
         self._draw()
+        self._on_shown_changed()
+        self.choose(np.zeros(0, int))
         self._on_moved()
 
     def _draw(self) -> None:
@@ -129,8 +156,7 @@ class EmbeddingWidget(DockWidget):
             show_info("The deviations are not computed yet: press Compute.")
             colour_by = "group"
             self.colour_by.setCurrentText(colour_by)
-        self.map.show_data(data, colour_by, group_colours(self.session.recordings))
-        self.hint.setText(_hint(self.session.study is not None, data))
+        self.map.show_data(data, self._pictures, colour_by, group_colours(self.session.recordings))
 
     def _on_study_changed(self) -> None:
         self._on_running_changed(self.worker is not None)
@@ -155,6 +181,16 @@ class EmbeddingWidget(DockWidget):
             show_recording(self.viewer, self._data.recording_of(row), int(self._data.frame[row]))
             self._on_moved()
 
+    def _on_encircling_changed(self, encircling: bool) -> None:
+        self.map.view.encircling = encircling
+
+    def _on_shown_changed(self) -> None:
+        self.map.show_line(self.tools.line.isChecked())
+        self.map.show_difference(self.tools.difference)
+
+    def _on_clear_requested(self) -> None:
+        self.choose(np.zeros(0, int))
+
     def _on_moved(self) -> None:
         """Mark the frame that the viewer shows."""
         if self._data is None:
@@ -168,7 +204,9 @@ class EmbeddingWidget(DockWidget):
 
     def _on_closed(self) -> None:
         super()._on_closed()
-        self.map.close_thread()
+        self.map.close_threads()
+        if self._pictures is not None:
+            self._pictures.close()
         self.viewer.dims.events.point.disconnect(self._on_moved)
         self.viewer.layers.selection.events.active.disconnect(self._on_moved)
 
@@ -187,9 +225,12 @@ def _tip(setting: str) -> str:
     return MapSettings.model_fields[setting].description or ""
 
 
-def _hint(has_study: bool, data: MapData | None) -> str:
+def _hint(has_study: bool, data: MapData | None, chosen: Sequence[Interval]) -> str:
     if not has_study:
         return NO_STUDY
     if data is None:
         return "Nothing is embedded yet: train the models, then press Compute."
+    if chosen:
+        n, names = sum(x.stop - x.start for x in chosen), {x.recording for x in chosen}
+        return f"{n} frames chosen, in {len(chosen)} stretches of {len(names)} recordings."
     return f"{len(data.frame)} frames. Click a point to see its frame."

@@ -102,7 +102,7 @@ def colour_by(data: MapData, name: str, group_colours: dict[str, str]) -> Kinds 
         return _amounts(numbers[data.which])
     names = tuple(dict.fromkeys(values))
     palette = colormaps["tab10" if len(names) <= 10 else "tab20"]
-    colours = [group_colours[x] if name == "group" else palette(i % palette.N) for i, x in enumerate(names)]
+    colours = [group_colours.get(x, "gray") if name == "group" else palette(i % palette.N) for i, x in enumerate(names)]
     number = np.array([names.index(value) for value in values])
     return Kinds(names, (255 * np.array([to_rgb(colour) for colour in colours])).astype(np.uint8), number[data.which])
 

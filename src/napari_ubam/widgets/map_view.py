@@ -25,12 +25,11 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_ubam.widgets.latest_call import LatestCall
 from napari_ubam.widgets.map_frame import MapFrame
-from napari_ubam.widgets.point_raster import diameter_for, rasterise
+from napari_ubam.widgets.map_scene import MapScene, draw_scene
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-MAX_PIXELS = 1_000_000  # of the picture; on larger screens it is drawn coarser, and stretched
 MARK = "#ff3df5"
 _REACH = 12  # how near to a point the mouse must be [px]
 _STEP = 1.25  # of zooming by the keyboard
@@ -61,6 +60,9 @@ class MapView(QWidget):
         self.marked: int | None = None
         self.trail = np.zeros(0, int)
         self.selected = np.zeros(0, int)
+        self._line = np.zeros(0, int)  # rows
+        self._values: np.ndarray | None = None
+        self._extent = (0.0, 1.0, 0.0, 1.0)
         self._rows = np.zeros(0, int)  # that are shown
         self._shown, self._colours = self.position, np.zeros((3, 0))  # of these
         self._frame: MapFrame | None = None  # None: all of it
@@ -109,7 +111,8 @@ class MapView(QWidget):
         """
         if position is not self.position:
             self.position, self._frame = position, None
-            self.marked, self.trail, self.selected = None, np.zeros(0, int), np.zeros(0, int)
+            self.marked, self._values = None, None
+            self.trail = self.selected = self._line = np.zeros(0, int)
             self._set_hovered(-1)
         self._rows = np.flatnonzero(shown)
         self._shown = position[self._rows]
@@ -123,8 +126,27 @@ class MapView(QWidget):
         self.update()
 
     def select(self, rows: np.ndarray) -> None:
-        """Show some points as chosen."""
+        """Show some points as chosen: all others fade, where there are any chosen."""
         self.selected = rows
+        self.redraw()
+
+    def join(self, rows: np.ndarray) -> None:
+        """Join some points by a line, coloured by their order; none for no line."""
+        if not np.array_equal(rows, self._line):
+            self._line = rows
+            self.redraw()
+
+    def show_values(self, values: np.ndarray | None, extent: tuple[float, float, float, float] = (0, 1, 0, 1)) -> None:
+        """Show values from -1 to 1 (h, w), rows upwards, in place of the points, which can be clicked nevertheless.
+
+        Parameters
+        ----------
+        values : ndarray or None
+            None for the points.
+        extent : tuple of float
+            Left, right, bottom and top of the map that they cover.
+        """
+        self._values, self._extent = values, extent
         self.redraw()
 
     def look(self, frame: MapFrame | None) -> None:
@@ -134,9 +156,12 @@ class MapView(QWidget):
 
     def redraw(self) -> None:
         """Draw the points anew, in a thread."""
-        frame, shown, colours, ratio = self.frame, self._shown, self._colours, self.devicePixelRatioF()
+        chosen = np.isin(self._rows, self.selected) if len(self.selected) else None
         background = np.array(get_theme(self.viewer.theme).canvas.as_rgb_tuple()[:3], float)
-        self._painter.ask(lambda: (_picture(frame, shown, colours, background, ratio), frame))
+        line = self.position[self._line]
+        scene = MapScene(self._shown, self._colours, background, chosen, line, self._values, self._extent)
+        frame, ratio = self.frame, self.devicePixelRatioF()
+        self._painter.ask(lambda: (draw_scene(frame, scene, ratio), frame))
         self.update()
 
     def close_thread(self) -> None:
@@ -282,17 +307,6 @@ class MapView(QWidget):
 
     def _on_theme_changed(self) -> None:
         self.redraw()
-
-
-def _picture(
-    frame: MapFrame, position: np.ndarray, colours: np.ndarray, background: np.ndarray, ratio: float
-) -> np.ndarray:
-    """Draw points (n, 2) of the map in their colours (3, n), `ratio` pixels of the screen for one of the widget."""
-    ratio *= min(1.0, float(np.sqrt(MAX_PIXELS / max(frame.width * frame.height * ratio**2, 1))))
-    size = max(round(frame.width * ratio), 1), max(round(frame.height * ratio), 1)
-    places = np.ascontiguousarray(frame.to_pixels(position).T) * np.float32(ratio)
-    seen = int(((places[0] >= 0) & (places[0] < size[0]) & (places[1] >= 0) & (places[1] < size[1])).sum())
-    return rasterise(places, colours, size, background, max(round(diameter_for(seen) * ratio), 1))
 
 
 def _place(event: QMouseEvent) -> np.ndarray:

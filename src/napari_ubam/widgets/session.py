@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_ubam.errors import StudyError
 from napari_ubam.settings import StudySettings
-from napari_ubam.study import Recording, Study
+from napari_ubam.study import Interval, Recording, Study
 from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Session(QObject):
     study_changed = Signal()  # another study, or the same one saved
     modified_changed = Signal(bool)
     results_changed = Signal()  # models were trained, or embeddings or deviations computed
+    chosen_changed = Signal()  # frames were chosen on the map
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,6 +43,7 @@ class Session(QObject):
         self.reference = ""
         self.settings = StudySettings()
         self.modified = False
+        self.chosen: tuple[Interval, ...] = ()
         self.training = TrainingProcess()
         self.training.state_changed.connect(self._on_training_state_changed)
 
@@ -97,6 +99,11 @@ class Session(QObject):
             raise StudyError("The study has no folder yet: save it in the Study widget first.")
         self._take(study)
 
+    def choose(self, intervals: Iterable[Interval]) -> None:
+        """Let these frames be the chosen ones, in all widgets."""
+        self.chosen = tuple(intervals)
+        self.chosen_changed.emit()
+
     @property
     def hint(self) -> str:
         """What has to be done before any step, if anything."""
@@ -127,6 +134,7 @@ class Session(QObject):
 
     def _after_load(self) -> None:
         self._set_modified(False)
+        self.choose(())
         self.table_changed.emit()
         self.study_changed.emit()
 
