@@ -187,6 +187,26 @@ class EmbedSettings(Settings):
     )  # fmt: skip
 
 
+class MapSettings(Settings):
+    """What is laid out as a map, and how."""
+
+    code: Literal["posture", "behaviour"] = Field(
+        "posture", title="Map of", description="Posture is how the body is held, behaviour how it moves."
+    )
+    method: Literal["pca", "tsne", "umap"] = Field(
+        "pca", title="Laid out by",
+        description="PCA keeps distances; t-SNE and UMAP keep neighbours together, and far distances mean little.",
+    )  # fmt: skip
+    centred: bool = Field(
+        True, title="Without each recording's mean", description="Show how subjects move, not how they are built."
+    )
+    anew: bool = Field(
+        False, title="Anew",
+        description="Forget the map that was kept, so that new recordings have the same say in it as older ones.",
+    )  # fmt: skip
+    seed: Seed = 0
+
+
 class DeviateSettings(Settings):
     """How the reference posture of every frame is found."""
 

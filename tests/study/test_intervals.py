@@ -1,7 +1,7 @@
 import pytest
 
 from napari_ubam.errors import StudyError
-from napari_ubam.study import Interval, read_intervals
+from napari_ubam.study import Interval, read_intervals, write_intervals
 
 
 def test_intervals_are_read_in_order(tmp_path):
@@ -33,3 +33,9 @@ def test_a_missing_file_or_column_is_said(tmp_path):
     (tmp_path / "on.csv").write_text("recording,start\nwalk,1\n")
     with pytest.raises(StudyError, match="no column stop"):
         read_intervals(tmp_path / "on.csv", ["walk"])
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    given = [Interval("walk, slow", 10, 20, 'a "b"'), Interval("run", 0, 5, "off")]
+    write_intervals(tmp_path / "on.csv", given)
+    assert read_intervals(tmp_path / "on.csv", ["walk, slow", "run"]) == given

@@ -10,6 +10,7 @@ from napari_ubam.pipeline.drawing import Magnifier
 from napari_ubam.pipeline.embedding import embed
 from napari_ubam.pipeline.learning import init, train
 from napari_ubam.pipeline.magnifying import magnify, save_magnified
+from napari_ubam.pipeline.mapping import lay_out
 from napari_ubam.pipeline.measuring import deviate
 from napari_ubam.pipeline.posing import keypoints
 from napari_ubam.pipeline.reporting import make_report
@@ -24,6 +25,7 @@ __all__ = [
     "embed",
     "init",
     "keypoints",
+    "lay_out",
     "magnify",
     "make_report",
     "save_magnified",

@@ -1,6 +1,7 @@
 """What is compared with what: studies, recordings, and their files on disk."""
 
 from napari_ubam.study.background import median_colour
+from napari_ubam.study.boris import write_boris
 from napari_ubam.study.crops import MUCH, Crops, cache_size, check_disk, crops_key, describe_size, load_crops
 from napari_ubam.study.embeddings import (
     Embedding,
@@ -10,8 +11,9 @@ from napari_ubam.study.embeddings import (
     read_provenance,
     write_embedding,
 )
-from napari_ubam.study.intervals import Interval, read_intervals
+from napari_ubam.study.intervals import Interval, read_intervals, write_intervals
 from napari_ubam.study.layers import save_layer
+from napari_ubam.study.maps import KeptMap, read_map, write_map
 from napari_ubam.study.npy import forget
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.results import (
@@ -35,6 +37,7 @@ __all__ = [
     "Crops",
     "Embedding",
     "Interval",
+    "KeptMap",
     "Recording",
     "Reference",
     "Study",
@@ -51,6 +54,7 @@ __all__ = [
     "median_colour",
     "read_embedding",
     "read_intervals",
+    "read_map",
     "read_provenance",
     "read_reference",
     "read_result",
@@ -62,7 +66,10 @@ __all__ = [
     "save_layer",
     "track",
     "unique_name",
+    "write_boris",
     "write_embedding",
+    "write_intervals",
+    "write_map",
     "write_reference",
     "write_result",
     "write_table",

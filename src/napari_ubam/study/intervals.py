@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from napari_ubam.errors import StudyError
+from napari_ubam.files import write_text
 from napari_ubam.study.recording import NAME_COLUMN
 from napari_ubam.study.table import read_rows
 
@@ -59,3 +62,12 @@ def read_intervals(path: str | Path, recordings: Iterable[str]) -> list[Interval
             raise StudyError(f"{where}: no frame is left: start is {start} and stop is {stop} (which is left out).")
         found.append(Interval(row[NAME_COLUMN], start, stop, row["label"]))
     return found
+
+
+def write_intervals(path: str | Path, intervals: Iterable[Interval]) -> None:
+    """Write a table that `read_intervals` reads."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(astuple(interval) for interval in intervals)
+    write_text(path, out.getvalue())

@@ -1,50 +1,78 @@
-"""The points of the map: which code belongs to which frame of which recording, and its colour."""
+"""The points of the map: which code belongs to which frame of which recording."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from napari_ubam.study import Study, embedding_path, read_embedding
-
-MAX_POINTS = 20_000  # more are thinned out evenly: they could not be told apart, and drawing would be slow
-
-Code = Literal["posture", "behaviour"]
+from napari_ubam.analysis.stretches import stretches
+from napari_ubam.progress import Report, silent
+from napari_ubam.settings import MapSettings
+from napari_ubam.study import Interval, Recording, Study, embedding_path
 
 
 @dataclass(frozen=True, eq=False)
 class MapData:
-    """The map, one row a point.
+    """The map, one row a point; those of a recording follow one another, in the order of time.
 
     Attributes
     ----------
-    position : ndarray, shape (n, 2)
+    position : ndarray of float32, shape (n, 2)
         Where the point lies.
-    recording : ndarray of str, shape (n,)
-        Names of the recordings.
-    subject, group : ndarray of str, shape (n,)
-        Who is seen, and which cohort that is.
+    recordings : tuple of Recording
+        Those that are on the map.
+    which : ndarray of int, shape (n,)
+        Whose the point is, as a number in ``recordings``.
     frame : ndarray of int64, shape (n,)
         Absolute frame numbers in the files.
+    codes : ndarray of float32, shape (n, d)
+        The postures or behaviours.
+    step : int
+        Every so many frames are on the map.
     deviation : ndarray of float, shape (n,)
         NaN where it was not computed.
     """
 
     position: np.ndarray
-    recording: np.ndarray
-    subject: np.ndarray
-    group: np.ndarray
+    recordings: tuple[Recording, ...]
+    which: np.ndarray
     frame: np.ndarray
+    codes: np.ndarray
+    step: int
     deviation: np.ndarray
+
+    def recording_of(self, row: int) -> Recording:
+        """Give the recording that a point belongs to."""
+        return self.recordings[self.which[row]]
+
+    def rows_of(self, recording: str) -> range:
+        """Give the points of a recording; none if it is not on the map."""
+        number = next((i for i, x in enumerate(self.recordings) if x.name == recording), -1)
+        start, stop = np.searchsorted(self.which, [number, number + 1])
+        return range(start, stop)
 
     def row_of(self, recording: str, frame: int) -> int | None:
         """Give the point of a recording that is nearest to a frame, None if the recording is not on the map."""
-        rows = np.flatnonzero(self.recording == recording)
-        return int(rows[np.argmin(np.abs(self.frame[rows] - frame))]) if len(rows) else None
+        rows = self.rows_of(recording)
+        if not rows:
+            return None
+        return rows.start + int(np.argmin(np.abs(self.frame[rows.start : rows.stop] - frame)))
+
+    def intervals(self, rows: np.ndarray, label: str) -> list[Interval]:
+        """Give points as stretches of their recordings."""
+        found = []
+        for number in np.unique(self.which[rows]):
+            frames = self.frame[rows[self.which[rows] == number]]
+            for start, stop in stretches(frames, self.step).tolist():
+                found.append(Interval(self.recordings[number].name, start, stop, label))
+        return found
+
+    def before(self, row: int, n: int) -> np.ndarray:
+        """Give the n points of the same recording before a point, or as many as there are."""
+        start = int(np.searchsorted(self.which, self.which[row]))
+        return np.arange(max(start, row - n), row)
 
 
 def is_embedded(study: Study) -> bool:
@@ -52,46 +80,14 @@ def is_embedded(study: Study) -> bool:
     return any(embedding_path(study, recording.name).exists() for recording in study.recordings)
 
 
-def load_map(study: Study, code: Code, method: Literal["pca", "tsne"], *, centred: bool) -> MapData:
-    """Lay out the embeddings of a study in the plane.
+def load_map(study: Study, settings: MapSettings, report: Report = silent) -> MapData:
+    """Lay out the embeddings of a study in the plane, as `napari_ubam.pipeline.lay_out` does."""
+    from napari_ubam.pipeline.mapping import lay_out  # loads scikit-learn
 
-    Parameters
-    ----------
-    study : Study
-        Recordings without an embedding are passed over; one at least must have one.
-    code : {"posture", "behaviour"}
-        What is laid out.
-    method : {"pca", "tsne"}
-        How, see `napari_ubam.analysis.projection.project`.
-    centred : bool
-        Take each recording's mean off first, so that builds do not tell subjects apart.
-
-    Returns
-    -------
-    MapData
-        At most `MAX_POINTS` points.
-    """
-    from napari_ubam.analysis.projection import project  # loads scikit-learn
-
-    recordings = [x for x in study.recordings if embedding_path(study, x.name).exists()]
-    embeddings = [read_embedding(study, recording.name) for recording in recordings]
-    step = -(-sum(len(embedding.frame) for embedding in embeddings) // MAX_POINTS)
-    frames = [embedding.frame[::step] for embedding in embeddings]
-    lengths = [len(frame) for frame in frames]
-    codes = np.concatenate([getattr(embedding, code)[::step] for embedding in embeddings])
-
-    def repeat(values: Iterable[str]) -> np.ndarray:
-        return np.repeat(np.array(list(values)), lengths)
-
-    names, frame = repeat(x.name for x in recordings), np.concatenate(frames)
-    return MapData(
-        position=project(codes, method, recordings=names if centred else None),
-        recording=names,
-        subject=repeat(x.subject for x in recordings),
-        group=repeat(x.group for x in recordings),
-        frame=frame,
-        deviation=_deviations(study, names, frame),
-    )
+    found = lay_out(study, settings, report=report)
+    names = np.array([recording.name for recording in found.recordings])[found.which]
+    deviation = _deviations(study, names, found.frame)
+    return MapData(found.position, found.recordings, found.which, found.frame, found.codes, found.step, deviation)
 
 
 def _deviations(study: Study, names: np.ndarray, frame: np.ndarray) -> np.ndarray:

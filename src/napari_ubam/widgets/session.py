@@ -13,7 +13,7 @@ from qtpy.QtGui import QUndoCommand, QUndoStack
 
 from napari_ubam.errors import StudyError, UbamError
 from napari_ubam.settings import StudySettings
-from napari_ubam.study import Recording, Study
+from napari_ubam.study import Interval, Recording, Study
 from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Session(QObject):
     study_changed = Signal()  # another study, or the same one saved
     modified_changed = Signal(bool)
     results_changed = Signal()  # models were trained, or embeddings or deviations computed
+    chosen_changed = Signal()  # frames were chosen on the map
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,6 +70,7 @@ class Session(QObject):
         self._soon.timeout.connect(self.save_by_itself)
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.save_by_itself)
+        self.chosen: tuple[Interval, ...] = ()
         self.training = TrainingProcess()
         self.training.state_changed.connect(self._on_training_state_changed)
 
@@ -178,6 +180,11 @@ class Session(QObject):
                 self.modified_changed.emit(True)
         return not self.modified
 
+    def choose(self, intervals: Iterable[Interval]) -> None:
+        """Let these frames be the chosen ones, in all widgets."""
+        self.chosen = tuple(intervals)
+        self.chosen_changed.emit()
+
     @property
     def hint(self) -> str:
         """What has to be done before any step, if anything."""
@@ -206,6 +213,7 @@ class Session(QObject):
         self.study, self.folder, self.problem = study, None if study is None else study.folder, ""
         self._on_disk = None if study is None else study.stamp()
         self.undo.clear()
+        self.choose(())
         self.show(table)
         self.study_changed.emit()
 
