@@ -1,7 +1,7 @@
 import pytest
 
 from napari_ubam.errors import StudyError
-from napari_ubam.study import Interval, read_intervals, write_intervals
+from napari_ubam.study import Interval, read_intervals, replace_intervals, write_intervals
 
 
 def test_intervals_are_read_in_order(tmp_path):
@@ -39,3 +39,16 @@ def test_what_is_written_is_read_back(tmp_path):
     given = [Interval("walk, slow", 10, 20, 'a "b"'), Interval("run", 0, 5, "off")]
     write_intervals(tmp_path / "on.csv", given)
     assert read_intervals(tmp_path / "on.csv", ["walk, slow", "run"]) == given
+
+
+def test_new_intervals_replace_those_of_the_same_recording_and_label(tmp_path):
+    path, names = tmp_path / "on.csv", ["walk", "run"]
+    replace_intervals(path, [Interval("walk", 0, 5, "on"), Interval("run", 0, 5, "on")], names)
+    replace_intervals(path, [Interval("walk", 7, 9, "on"), Interval("walk", 1, 2, "off")], names)
+    assert read_intervals(path, names) == [
+        Interval("run", 0, 5, "on"), Interval("walk", 7, 9, "on"), Interval("walk", 1, 2, "off"),
+    ]  # fmt: skip
+    path.write_text("recording\n")
+    with pytest.raises(StudyError, match=r"on\.csv"):
+        replace_intervals(path, [], names)
+    assert path.read_text() == "recording\n"

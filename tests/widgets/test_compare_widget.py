@@ -1,16 +1,17 @@
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backend_bases import MouseEvent
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 
-from napari_ubam.study import Study
+from napari_ubam.study import Interval, Study, read_intervals
 from napari_ubam.widgets.compare_data import TABLES
 from napari_ubam.widgets.compare_widget import CompareWidget
 from napari_ubam.widgets.group_plot import GroupPlot
-from napari_ubam.widgets.layers import current_frame
+from napari_ubam.widgets.layers import current_frame, show_recording
 from napari_ubam.widgets.result_table import ResultTable
 
 
@@ -69,6 +70,24 @@ def test_the_report_is_written_and_opened(qtbot, widget, measured, monkeypatch):
     widget.report_button.click()
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert opened == [str(measured.results_folder / "report.html")]
+
+
+def test_intervals_are_taken_from_a_layer_that_was_drawn(qtbot, widget, measured, notifications):
+    widget.session.open(measured.folder)
+    recording = measured.recordings[0]
+    widget.layer_button.click()
+    assert "No recording of the study is shown" in notifications[-1]
+    video = show_recording(widget.viewer, recording)
+    widget.layer_button.click()
+    assert "no labels and no shapes" in notifications[-1]
+    data = np.zeros(video.data.shape[:3], np.uint8)
+    data[2:5, 0, 0] = 1
+    widget.viewer.add_labels(data, name="light")
+    widget.layer_button.click()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+    path = measured.folder / "intervals.csv"
+    assert widget.form.settings().intervals == str(path)
+    assert read_intervals(path, [recording.name]) == [Interval(recording.name, 2, 5, "light")]
 
 
 def test_what_is_missing_is_a_message(qtbot, widget, study, notifications):

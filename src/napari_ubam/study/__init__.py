@@ -11,7 +11,7 @@ from napari_ubam.study.embeddings import (
     read_provenance,
     write_embedding,
 )
-from napari_ubam.study.intervals import Interval, read_intervals, write_intervals
+from napari_ubam.study.intervals import Interval, read_intervals, replace_intervals, write_intervals
 from napari_ubam.study.layers import save_layer
 from napari_ubam.study.maps import KeptMap, read_map, write_map
 from napari_ubam.study.npy import forget
@@ -61,6 +61,7 @@ __all__ = [
     "read_run",
     "read_table",
     "record_run",
+    "replace_intervals",
     "resize_square",
     "result_fingerprint",
     "save_layer",

@@ -64,6 +64,29 @@ def read_intervals(path: str | Path, recordings: Iterable[str]) -> list[Interval
     return found
 
 
+def replace_intervals(path: str | Path, intervals: Iterable[Interval], recordings: Iterable[str]) -> None:
+    """Write intervals to a table, in place of those of the same recording and label; others in it stay.
+
+    Parameters
+    ----------
+    path : str or Path
+        The CSV; made if it is not there.
+    intervals : iterable of Interval
+        What is new.
+    recordings : iterable of str
+        Names of the study's recordings.
+
+    Raises
+    ------
+    StudyError
+        If the table that is there cannot be read.
+    """
+    new = list(intervals)
+    replaced = {(interval.recording, interval.label) for interval in new}
+    old = read_intervals(path, recordings) if Path(path).exists() else []
+    write_intervals(path, [x for x in old if (x.recording, x.label) not in replaced] + new)
+
+
 def write_intervals(path: str | Path, intervals: Iterable[Interval]) -> None:
     """Write a table that `read_intervals` reads."""
     out = io.StringIO()

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ubam.analysis.words import findings
-from napari_ubam.errors import Problem
+from napari_ubam.errors import Problem, StudyError
 from napari_ubam.progress import Report
 from napari_ubam.settings import CompareSettings
+from napari_ubam.study import Recording, replace_intervals
 from napari_ubam.widgets.compare_data import TABLES, Compared, load_compared
 from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.group_plot import LABELS, GroupPlot
-from napari_ubam.widgets.layers import show_recording
+from napari_ubam.widgets.interval_layers import intervals_drawn, read_drawn
+from napari_ubam.widgets.layers import path_of, recording_of, show_recording
 from napari_ubam.widgets.result_table import ResultTable
 from napari_ubam.widgets.study_table import group_colours
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari.layers import Layer
     from napari.viewer import Viewer
+
+INTERVALS_FILE = "intervals.csv"  # of a study: what was drawn in layers
 
 
 class CompareWidget(DockWidget):
@@ -40,6 +46,12 @@ class CompareWidget(DockWidget):
         )
         self.measure = combo(list(LABELS), "Measure", "What is drawn, one point a subject. Click one to see it.")
         self.which = combo(list(TABLES), "Table", "Which result is listed. Click a clip or a subject to see it.")
+        self.layer_button = button(
+            "Intervals from layer",
+            "Take as intervals what is drawn in the selected Labels or Shapes layer, over the recording that is shown. "
+            "They are kept in the study's intervals.csv, beside those of other recordings.",
+            self._on_layer_clicked,
+        )
         self.plot = GroupPlot(self.viewer)
         self.table = ResultTable()
         self.hint = QLabel()
@@ -55,6 +67,7 @@ class CompareWidget(DockWidget):
         self.views.addTab(self.findings, "Findings")
         self.views.addTab(_page(self.which, self.table), "Tables")
         self.column.addWidget(self.form)
+        self.column.addWidget(self.layer_button)
         self.column.addLayout(row(self.run_button, self.report_button))
         self.column.addWidget(self.progress)
         self.column.addWidget(self.hint)
@@ -91,6 +104,34 @@ class CompareWidget(DockWidget):
                 return pipeline.make_report(study, report=report)
 
             self.run_step("writing the report", step, open_page)
+
+    def take_intervals(self, layer: Layer | None) -> None:
+        """Read intervals from a Labels or Shapes layer in a thread, and let the next comparison use them."""
+        with errors_shown():
+            study = self.session.saved_study()
+            video, recording = self._shown_recording()
+            if layer is None:
+                raise StudyError("No layer is selected. Select the Labels or Shapes layer in which it is drawn.")
+            drawn, path = read_drawn(layer, video), study.folder / INTERVALS_FILE
+
+            def step(report: Report) -> int:
+                found = intervals_drawn(drawn, recording.name, report)
+                replace_intervals(path, found, [r.name for r in study.recordings])
+                return len(found)
+
+            def show(n: int) -> None:
+                self.form.show_settings(self.form.settings().model_copy(update={"intervals": str(path)}))
+                show_info(f"{n} intervals of {recording.name} are in {path}. Compare uses them.")
+
+            self.run_step("reading intervals", step, show)
+
+    def _shown_recording(self) -> tuple[Layer, Recording]:
+        """Find the topmost visible video that is one of the study's."""
+        for layer in reversed(self.viewer.layers):
+            found = recording_of(layer, self.session.recordings) if layer.visible and path_of(layer) else None
+            if found is not None:
+                return layer, found
+        raise StudyError("No recording of the study is shown. Open the one that the layer was drawn over.")
 
     def load(self) -> None:
         """Show what is in the study."""
@@ -147,12 +188,16 @@ class CompareWidget(DockWidget):
     def _on_run_clicked(self) -> None:
         self.compare()
 
+    def _on_layer_clicked(self) -> None:
+        self.take_intervals(self.viewer.layers.selection.active)
+
     def _on_report_clicked(self) -> None:
         self.write_report()
 
     def _on_running_changed(self, running: bool) -> None:
         ready = self.session.study is not None and not running
         self.run_button.setEnabled(ready)
+        self.layer_button.setEnabled(ready)
         self.report_button.setEnabled(ready and self.compared is not None)
 
 
