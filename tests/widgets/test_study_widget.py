@@ -86,12 +86,33 @@ def test_layers_of_videos_keep_their_file(widget, recordings):
 
 def test_videos_and_tables_can_be_dropped(widget, videos, recordings, tmp_path):
     write_table(tmp_path / "table.csv", recordings[:2])
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in (tmp_path / "table.csv", videos[3])])
-    flags = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    widget.dropEvent(QDropEvent(QPointF(1, 1), *flags))
+    drop(widget, tmp_path / "table.csv", videos[3])
     assert names(widget) == ["walk_0", "walk_1", "walk_3"]
     assert [recording.group for recording in widget.session.recordings] == ["healthy", "healthy", "unassigned"]
+
+
+def drop(widget, *paths):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    flags = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    widget.dropEvent(QDropEvent(QPointF(1, 1), *flags))
+
+
+def test_the_videos_in_a_folder_that_is_dropped_are_added(qtbot, widget, videos, tmp_path):
+    folder = videos[0].parent
+    (folder / "day2").mkdir()
+    videos[3].rename(folder / "day2" / "WALK.MKV")
+    (folder / "notes.txt").touch()
+    (folder / ".hidden.mkv").touch()
+    (tmp_path / "pictures").mkdir()
+    drop(widget, folder, tmp_path / "pictures")
+    qtbot.waitUntil(lambda: len(names(widget)) == 5, timeout=10_000)
+    assert names(widget) == ["walk_0", "walk_1", "walk_2", "WALK", "pictures"]
+
+
+def test_a_study_that_is_dropped_is_opened(widget, study):
+    drop(widget, study.folder)
+    assert widget.session.study == study
 
 
 def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notifications):

@@ -1,8 +1,10 @@
 import json
 import shutil
+import subprocess
 import sys
 
 import pytest
+from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QMessageBox
 
 from napari_ubam.settings import StudySettings
@@ -94,6 +96,73 @@ def test_closing_the_widget_stops_with_a_checkpoint(qtbot, widget):
     run(qtbot, widget, WAIT_FOR_STOP)
     widget.viewer.window.remove_dock_widget(widget)
     wait_for(qtbot, widget, TrainingState.STOPPED)
+
+
+def choose(monkeypatch, text):
+    """Let the next question be answered by the button with this text."""
+
+    def button_of(box):
+        return next(button for button in box.buttons() if text in button.text())
+
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: 0)
+    monkeypatch.setattr(QMessageBox, "clickedButton", button_of)
+
+
+def close_window(widget):
+    """Tell whether the main window would close."""
+    event = QCloseEvent()
+    return not widget.eventFilter(widget.window(), event)
+
+
+def test_closing_napari_asks_what_becomes_of_the_training(qtbot, widget, monkeypatch):
+    monkeypatch.setattr(widget, "isVisible", lambda: True)
+    assert close_window(widget)  # nothing to ask
+    run(qtbot, widget, WAIT_FOR_STOP)
+    choose(monkeypatch, "Cancel")
+    assert not close_window(widget)
+    assert widget.training.is_running
+    left = []
+    monkeypatch.setattr(widget.training, "leave", lambda: left.append(True))
+    choose(monkeypatch, "Leave")
+    assert close_window(widget)
+    assert left == [True]
+    choose(monkeypatch, "Stop")
+    assert close_window(widget)  # the process is stopped when the viewer goes
+    assert left == [True]
+
+
+LEFT = """
+import sys, time
+from pathlib import Path
+from napari_ubam.training.log import Log
+from napari_ubam.training.process import marked
+models = Path(sys.argv[1])
+with marked(models):
+    (models / "unfinished").mkdir()
+    log = Log(models / "unfinished" / "training.csv")
+    log.begin("posture", 0)
+    log.add("posture", 10, 0.5, 1.0)
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_training_that_was_left_running_is_shown_followed_and_stopped(qtbot, make_napari_viewer, study, monkeypatch):
+    monkeypatch.setattr("napari_ubam.widgets.left_running._MILLISECONDS_BETWEEN_LOOKS", 50)
+    command = [sys.executable, "-c", LEFT, str(study.models_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        widget = TrainWidget(make_napari_viewer())
+        qtbot.addWidget(widget)
+        widget.session.open(study.folder)
+        assert "goes on when napari is closed" in widget.status.text()
+        assert not widget.start_button.isEnabled()
+        qtbot.waitUntil(lambda: widget.curve.losses == {"posture": [(10, 0.5)]}, timeout=10_000)
+        with qtbot.waitSignal(widget.session.results_changed, timeout=10_000):
+            widget.stop_button.click()
+        assert process.wait(10) != 0
+    assert widget.start_button.isEnabled()
+    assert "goes on when napari" not in widget.status.text()
 
 
 def test_closing_the_viewer_stops_with_a_checkpoint(qtbot, make_napari_viewer, study):

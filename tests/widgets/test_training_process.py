@@ -101,9 +101,40 @@ def test_a_process_that_does_not_listen_is_killed_in_the_end(qtbot, process, mon
     assert not process.is_running
 
 
+def test_a_training_is_left_running_without_the_viewer(qtbot, process, tmp_path, monkeypatch):
+    (tmp_path / "models" / "unfinished").mkdir(parents=True)
+    (tmp_path / "models" / "unfinished" / "settings.json").write_text("{}")
+    asked = []
+
+    def arguments(study, settings, *, resume=False, for_program=True):
+        asked.append((resume, for_program))
+        script = PROGRESS + WAIT_FOR_STOP if for_program else "print('on my own', repr(sys.stdin.read()))"
+        return ["-c", PRELUDE + script]
+
+    monkeypatch.setattr(training_process, "train_arguments", arguments)
+    with qtbot.waitSignal(process.progressed, timeout=10_000):
+        process.start(tmp_path, TrainSettings())
+    process.leave()
+    assert process.state is TrainingState.STOPPED
+    assert asked == [(False, True), (True, False)]
+    log = tmp_path / "models" / training_process.LOG_FILE
+    qtbot.waitUntil(lambda: log.exists() and log.read_text() == "on my own ''\n", timeout=10_000)
+
+
+def test_what_is_done_is_not_gone_on_with(qtbot, process, tmp_path, monkeypatch):
+    script = PRELUDE + PROGRESS + "sys.stdin.readline()\nsay(event='end', state='done')\n"
+    monkeypatch.setattr(training_process, "train_arguments", lambda *args, **options: ["-c", script])
+    with qtbot.waitSignal(process.progressed, timeout=10_000):
+        process.start(tmp_path, TrainSettings())
+    process.leave()
+    assert process.state is TrainingState.DONE
+    assert not (tmp_path / "models").exists()
+
+
 def test_only_what_differs_from_the_defaults_is_on_the_command_line():
     arguments = train_arguments(Path("s"), TrainSettings(preset="quick", n_landmarks=8), resume=True)
     assert arguments == [
         *("-m", "napari_ubam", "train", "s", "--json", "--yes"),
         *("--preset", "quick", "--n-landmarks", "8", "--resume"),
     ]
+    assert "--json" not in train_arguments(Path("s"), TrainSettings(), for_program=False)

@@ -13,6 +13,7 @@ from napari_ubam.progress import Report, silent
 from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.study import Study, read_table
 from napari_ubam.training.bank import Footage
+from napari_ubam.training.process import marked
 from napari_ubam.training.train import train_models
 
 
@@ -63,9 +64,16 @@ def train(
     ------
     StudyError
         If no recording can be read.
+    TrainingError
+        If another process trains the study.
     """
     settings = settings or TrainSettings()
     pick_device(settings.device)  # complain before an hour of decoding
+    with marked(study.models_folder):
+        return _train(study, settings, resume, report)
+
+
+def _train(study: Study, settings: TrainSettings, resume: bool, report: Report) -> list[Problem]:
     footage: list[Footage] = []
     problems: list[Problem] = []
     with closing(read_crops(study, study.recordings, problems, report)) as found:

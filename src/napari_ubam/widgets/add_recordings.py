@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from napari_ubam.progress import Progress, Report
 from napari_ubam.study import Recording, unique_name
 from napari_ubam.study.layers import save_layer
+from napari_ubam.video import VIDEO_SUFFIXES
 
 NEW_GROUP = "unassigned"  # of a recording whose group nobody has said yet
 
@@ -55,6 +57,19 @@ def recordings_of(sources: Iterable[Source], table: Sequence[Recording]) -> list
         values = {"subject": name, "group": NEW_GROUP} | source.known
         added.append(Recording.checked(str(path), name=name, path=path, **values))
     return added
+
+
+def videos_in(paths: Iterable[Path], report: Report) -> list[Path]:
+    """Give the videos in folders, and in the folders within; a folder without any may be one of numbered images."""
+    found: list[Path] = []
+    for path in paths:
+        videos = []
+        for folder, folders, names in os.walk(path):  # gives nothing for a file
+            report(Progress(f"looking for videos in {path.name}", 0, 0))
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            videos += [Path(folder, name) for name in sorted(names) if name.lower().endswith(VIDEO_SUFFIXES)]
+        found += [video for video in videos if not video.name.startswith(".")] or [path]
+    return found
 
 
 def known_of(attributes: Mapping[str, object]) -> dict[str, str]:

@@ -213,5 +213,5 @@ def summary(recordings: Sequence[Recording]) -> str:
     subjects = {recording.subject: recording.group for recording in recordings}
     counts = Counter(subjects.values())
     words = ", ".join(f"{n} in {group}" for group, n in counts.items())
-    hint = f" Double-click a cell to say who belongs to which group, instead of {NEW_GROUP}."
+    hint = f" Say which group it is instead of {NEW_GROUP}: double-click a cell, or Edit > Read names of files."
     return f"{len(recordings)} recordings. Subjects: {words}.{hint if NEW_GROUP in counts else ''}"

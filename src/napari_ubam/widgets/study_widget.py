@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,9 @@ from napari_ubam.progress import Report
 from napari_ubam.study import Recording, read_table
 from napari_ubam.study.editing import changed
 from napari_ubam.study.recording import REGION
+from napari_ubam.study.study import SETTINGS_FILE
 from napari_ubam.video import VIDEO_SUFFIXES
-from napari_ubam.widgets.add_recordings import Source, copy_layer, known_of, merged, recordings_of
+from napari_ubam.widgets.add_recordings import Source, copy_layer, known_of, merged, recordings_of, videos_in
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import KEY, about, path_of, show_recording
@@ -97,7 +99,11 @@ class StudyWidget(DockWidget):
         self.column.addLayout(
             row(
                 button("Add layers", "Add the selected image layers as recordings.", self._on_add_layers_clicked),
-                button("Add files…", "Add videos or TIFFs. You can also drop them here.", self._on_add_files_clicked),
+                button(
+                    "Add files…",
+                    "Add videos or TIFFs. You can also drop them here, or folders.",
+                    self._on_add_files_clicked,
+                ),
                 button("Import table…", "Add the rows of a CSV: path, subject, group, …", self._on_import_clicked),
             )
         )
@@ -273,13 +279,19 @@ class StudyWidget(DockWidget):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Add files that are dropped here; a CSV is imported as a table."""
+        """Add files that are dropped here, and the videos in folders; a CSV is imported as a table, a study opened."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        for path in paths:
-            if path.suffix.lower() == ".csv":
-                self.import_table(path)
-        if videos := [path for path in paths if path.suffix.lower() != ".csv"]:
-            self.add_files(videos)
+        tables = [path for path in paths if path.suffix.lower() == ".csv"]
+        studies = [path for path in paths if (path / SETTINGS_FILE).is_file()]
+        others = [path for path in paths if path not in (*tables, *studies)]
+        for study in studies[:1]:
+            self.open_study(study)
+        for table in tables:
+            self.import_table(table)
+        if any(path.is_dir() for path in others):
+            self.run_step("looking for videos", partial(videos_in, others), self.add_files)
+        elif others:
+            self.add_files(others)
         event.acceptProposedAction()
 
     def showEvent(self, event: QShowEvent) -> None:

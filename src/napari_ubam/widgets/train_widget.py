@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QMessageBox, QPlainTextEdit, QWidget
 from superqt import QCollapsible
 
@@ -19,6 +20,7 @@ from napari_ubam.training.runs import PICTURES, UNFINISHED, Run, can_resume, use
 from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.latest_call import LatestCall
+from napari_ubam.widgets.left_running import LeftRunning
 from napari_ubam.widgets.loss_curve import LossCurve
 from napari_ubam.widgets.picture_strip import PictureStrip
 from napari_ubam.widgets.progress_row import time_in_words
@@ -29,8 +31,13 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 CROP_STEP = 32  # px: crop sizes are multiples of it
+_AT_CLOSE = (
+    "Stop it with a checkpoint, from which Resume goes on? Or leave it running without napari? "
+    "The Train widget will show it when the study is opened again."
+)
 _MILLISECONDS_BETWEEN_LOOKS = 2000
 _TIMES_UNKNOWN = "How long it takes is told once it trains."
+_ELSEWHERE = "Being trained by a process of its own, which goes on when napari is closed. Stop writes a checkpoint."
 _IN_WORDS = {
     TrainingState.IDLE: "Not trained in this session.",
     TrainingState.TRAINING: "Training. You can go on working; closing this widget stops it with a checkpoint.",
@@ -55,7 +62,9 @@ class TrainWidget(DockWidget):
             folded={"seed", "objective", "encoder", "generator", "n_landmarks", "clip_seconds", "clip_stride"},
         )
         self.start_button = button("Start", "Train from the beginning.", self._on_start_clicked)
-        self.stop_button = button("Stop", "Write a checkpoint and stop; Resume goes on from there.", self.training.stop)
+        self.stop_button = button(
+            "Stop", "Write a checkpoint and stop; Resume goes on from there.", self._on_stop_clicked
+        )
         self.resume_button = button("Resume", "Go on from the last checkpoint.", self._on_resume_clicked)
         self.progress.cancel.hide()  # Stop does that, and keeps what was learned
         self.status = QLabel()
@@ -75,6 +84,7 @@ class TrainWidget(DockWidget):
         self.curve = LossCurve(self.viewer)
         self.pictures = PictureStrip()
         self.runs = RunsPanel()
+        self.left = LeftRunning(self)
         self._loader = LatestCall(self)
         self.problems: list[Problem] = []
         self._devices: dict[str, str] = {}  # with what there is to say of them
@@ -91,6 +101,8 @@ class TrainWidget(DockWidget):
         self.training.progressed.connect(self._on_progressed)
         self.training.problem_found.connect(self._on_problem_found)
         self.session.study_changed.connect(self._on_study_changed)
+        self.left.progressed.connect(self._on_left_progressed)
+        self.left.ended.connect(self._on_left_ended)
         self._loader.done.connect(self._on_loaded)
         self.form.changed.connect(self._show_times)
         self.runs.changed.connect(self._on_runs_read)
@@ -141,6 +153,10 @@ class TrainWidget(DockWidget):
                 return
         self.start()
 
+    def _on_stop_clicked(self) -> None:
+        self.training.stop()
+        self.left.stop()
+
     def _on_smaller_clicked(self) -> None:
         settings = self.session.settings
         smaller = settings.model_copy(update={"crop_size": smaller_crop(settings.crop_size)})
@@ -159,7 +175,18 @@ class TrainWidget(DockWidget):
         study, folder = self.session.study, self.session.folder
         self.title.setText(self.session.hint if folder is None else str(folder))
         self.runs.look(None if study is None else study.models_folder)
+        self.left.look(None if study is None or self.training.is_running else study.models_folder)
         self._show_state()
+
+    def _on_left_progressed(self) -> None:
+        self.curve.show_log(self.left.log)
+        self._show_pictures()
+
+    def _on_left_ended(self) -> None:
+        self._show_state()
+        assert self.session.study is not None  # which was trained
+        self.runs.look(self.session.study.models_folder)
+        self.session.results_changed.emit()
 
     def _on_state_changed(self, state: TrainingState) -> None:
         self._show_state()
@@ -176,7 +203,7 @@ class TrainWidget(DockWidget):
 
     def _on_runs_read(self) -> None:
         """Show how the study was trained, as long as it is not trained again."""
-        if not self.training.is_running:
+        if not self.training.is_running and not self.left.is_running:
             used = self.runs.used
             self.curve.show_log({} if used is None else used.points)
         self._show_pictures()
@@ -197,10 +224,12 @@ class TrainWidget(DockWidget):
     def _show_pictures(self) -> None:
         """Show what the training that goes on has learned, or the one that the study uses."""
         study = self.session.study
-        folder = None if study is None else study.models_folder
-        if folder is not None and (self.training.is_running or (folder / UNFINISHED / PICTURES).is_dir()):
-            folder = folder / UNFINISHED
-        self.pictures.look(None if folder is None else folder / PICTURES)
+        if study is None:
+            self.pictures.look(None)
+            return
+        unfinished = study.models_folder / UNFINISHED
+        going_on = self.training.is_running or self.left.is_running or (unfinished / PICTURES).is_dir()
+        self.pictures.look((unfinished if going_on else study.models_folder) / PICTURES)
 
     def _show_times(self) -> None:
         """Say on what it trains, and how long each preset takes there, as far as an earlier training tells."""
@@ -217,14 +246,16 @@ class TrainWidget(DockWidget):
 
     def _show_state(self) -> None:
         state, has_study = self.training.state, self.session.study is not None
-        running = state in (TrainingState.TRAINING, TrainingState.STOPPING)
+        elsewhere = self.left.is_running
+        running = elsewhere or state in (TrainingState.TRAINING, TrainingState.STOPPING)
         self.start_button.setEnabled(has_study and not running)
         self.resume_button.setEnabled(has_study and not running and self._is_resumable())
-        self.stop_button.setEnabled(state is TrainingState.TRAINING)
+        self.stop_button.setEnabled(elsewhere or state is TrainingState.TRAINING)
         self.form.setEnabled(not running)
         self.runs.setEnabled(not running)
         why, _, log = self.training.message.partition("\n")
-        self.status.setText("\n".join([_IN_WORDS[state], why, *map(str, self.problems)]).strip())
+        words = _ELSEWHERE if elsewhere else _IN_WORDS[state]
+        self.status.setText("\n".join([words, why, *map(str, self.problems)]).strip())
         self.log.setPlainText(log)
         self.log_fold.setVisible(bool(log))
         smaller = smaller_crop(self.session.settings.crop_size)
@@ -245,6 +276,31 @@ class TrainWidget(DockWidget):
     def _on_problem_found(self, problem: Problem) -> None:
         self.problems.append(problem)
         self._show_state()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch the main window, to ask before it closes while a training goes on."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask what becomes of a training when the main window is about to close."""
+        closing = event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible()
+        if closing and self.training.is_running and not self._may_close():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _may_close(self) -> bool:
+        """Stop the training, or leave it running; tell whether the window may close."""
+        box = QMessageBox(QMessageBox.Icon.Question, "A training is running", _AT_CLOSE, parent=self)
+        stop = box.addButton("Stop it", QMessageBox.ButtonRole.AcceptRole)
+        leave = box.addButton("Leave it running", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(stop)
+        box.exec()
+        if box.clickedButton() is leave:
+            self.training.leave()
+        return box.clickedButton() in (stop, leave)
 
     def _on_closed(self) -> None:
         super()._on_closed()

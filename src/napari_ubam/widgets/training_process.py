@@ -14,8 +14,10 @@ from qtpy.QtCore import QCoreApplication, QObject, QProcess, Signal
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Progress
 from napari_ubam.settings import TrainSettings
+from napari_ubam.training.runs import can_resume
 
 SECONDS_TO_STOP = 10.0  # how long a process may take to write its checkpoint when the viewer closes
+LOG_FILE = "left_running.log"  # among the models: what a training said that was left running
 _LENGTH_OF_LOG = 4000  # characters
 
 
@@ -49,6 +51,7 @@ class TrainingProcess(QObject):
         self.state = TrainingState.IDLE
         self.message = ""  # why it failed, in its first line; the others are the log's end
         self.needs_less = False  # it failed as it would not with less to compute: it crashed, or ran out of memory
+        self._started: tuple[Path, TrainSettings] | None = None
         self._end: dict[str, Any] | None = None
         self._rest = b""
         self._log = ""
@@ -65,6 +68,7 @@ class TrainingProcess(QObject):
 
     def start(self, study: Path, settings: TrainSettings, *, resume: bool = False) -> None:
         """Train the models of a study that lies on disk."""
+        self._started = (study, settings)
         self.run([sys.executable, *train_arguments(study, settings, resume=resume)])
 
     def run(self, command: Sequence[str]) -> None:
@@ -94,6 +98,22 @@ class TrainingProcess(QObject):
             if not self._process.waitForFinished(2000):
                 self._process.kill()
                 self._process.waitForFinished(2000)
+
+    def leave(self) -> None:
+        """Stop, and go on from the checkpoint in a process that outlives the viewer and writes to ``LOG_FILE``."""
+        self.shut_down()
+        if self._started is None or self.state is not TrainingState.STOPPED:  # it is done, or has failed
+            return
+        study, settings = self._started
+        models = study / "models"
+        process = QProcess()
+        process.setProgram(sys.executable)
+        resume = can_resume(models)  # not if it was stopped while it read the videos
+        process.setArguments(train_arguments(study, settings, resume=resume, for_program=False))
+        process.setStandardInputFile(QProcess.nullDevice())
+        process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
+        process.setStandardOutputFile(str(models / LOG_FILE))
+        process.startDetached()
 
     def _on_output(self) -> None:
         *lines, self._rest = (self._rest + bytes(self._process.readAllStandardOutput())).split(b"\n")
@@ -146,8 +166,10 @@ class TrainingProcess(QObject):
         self.state_changed.emit(state)
 
 
-def train_arguments(study: Path, settings: TrainSettings, *, resume: bool = False) -> list[str]:
-    """Give the arguments to Python that train a study with these settings, progress as JSON.
+def train_arguments(
+    study: Path, settings: TrainSettings, *, resume: bool = False, for_program: bool = True
+) -> list[str]:
+    """Give the arguments to Python that train a study with these settings.
 
     Parameters
     ----------
@@ -157,13 +179,15 @@ def train_arguments(study: Path, settings: TrainSettings, *, resume: bool = Fals
         Only what differs from the defaults is named.
     resume : bool
         Go on from the last checkpoint.
+    for_program : bool
+        Tell the progress as JSON, and end when the other program does.
 
     Returns
     -------
     list of str
         Such as ``["-m", "napari_ubam", "train", "my_study", "--json", "--yes", "--preset", "quick"]``.
     """
-    arguments = ["-m", "napari_ubam", "train", str(study), "--json", "--yes"]  # the widget asks
+    arguments = ["-m", "napari_ubam", "train", str(study), *(["--json"] if for_program else []), "--yes"]  # we ask
     for name, value in settings.model_dump(exclude_defaults=True).items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
     return [*arguments, "--resume"] if resume else arguments
