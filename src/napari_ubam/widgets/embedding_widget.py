@@ -19,7 +19,7 @@ from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import EmbeddingMap
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.frame_pictures import FramePictures
-from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
+from napari_ubam.widgets.layers import show_recording, shown_frame
 from napari_ubam.widgets.map_colours import choices
 from napari_ubam.widgets.map_tools import MapTools
 from napari_ubam.widgets.session import NO_STUDY
@@ -57,14 +57,16 @@ class EmbeddingWidget(DockWidget):
         self.centred.setChecked(True)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
+        self.column.setSpacing(4)
         self.map = EmbeddingMap(self.viewer)
         self.tools = MapTools()
         self.chosen = ChosenFrames(self, self.tools)
         self._data: MapData | None = None
         self._pictures: FramePictures | None = None
+        for narrow in (self.code, self.method, self.anew_button):
+            narrow.setMinimumWidth(50)
         form = QFormLayout()
-        form.addRow("Map of", self.code)
-        form.addRow("Laid out by", row(self.method, self.anew_button))
+        form.addRow("Map of", row(self.code, self.method, self.anew_button))
         form.addRow("Coloured by", self.colour_by)
         form.addRow("", self.centred)
         self.column.addWidget(self.form)
@@ -167,7 +169,8 @@ class EmbeddingWidget(DockWidget):
 
     def _offer_colours(self) -> None:
         """Offer the columns of the table that there are now, and keep the choice where it is one of them."""
-        offered = choices(self.session.recordings)
+        clustered = self._data is not None and bool((self._data.cluster >= 0).any())
+        offered = choices(self.session.recordings, clustered=clustered)
         chosen = self.colour_by.currentText()
         with QSignalBlocker(self.colour_by):
             self.colour_by.clear()
@@ -195,12 +198,8 @@ class EmbeddingWidget(DockWidget):
         """Mark the frame that the viewer shows."""
         if self._data is None:
             return
-        recording = recording_of(self.viewer.layers.selection.active, self.session.recordings)
-        layer = None if recording is None else find_layer(self.viewer, recording)
-        if recording is None or layer is None:
-            self.map.mark(None)
-        else:
-            self.map.mark(self._data.row_of(recording.name, current_frame(self.viewer, layer)))
+        shown = shown_frame(self.viewer, self.session.recordings)
+        self.map.mark(None if shown is None else self._data.row_of(shown[0].name, shown[1]))
 
     def _on_closed(self) -> None:
         super()._on_closed()
