@@ -91,6 +91,7 @@ def test_a_method_that_is_not_installed_cannot_be_chosen_and_says_so(make_napari
     assert [item.isEnabled() for item in items] == [True, True, False]
     assert "pip install" in items[2].toolTip()
     widget.map.close_threads()
+    widget.neighbours.close_thread()
 
 
 def test_the_map_is_laid_out_anew_when_asked(qtbot, widget, embedded):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ubam.analysis.projection import can_lay_out
 from napari_ubam.errors import Problem
@@ -22,6 +22,7 @@ from napari_ubam.widgets.frame_pictures import FramePictures
 from napari_ubam.widgets.layers import show_recording, shown_frame
 from napari_ubam.widgets.map_colours import choices
 from napari_ubam.widgets.map_tools import MapTools
+from napari_ubam.widgets.neighbours_page import NeighboursPage
 from napari_ubam.widgets.session import NO_STUDY
 from napari_ubam.widgets.study_table import group_colours
 
@@ -61,6 +62,7 @@ class EmbeddingWidget(DockWidget):
         self.map = EmbeddingMap(self.viewer)
         self.tools = MapTools()
         self.chosen = ChosenFrames(self, self.tools)
+        self.neighbours = NeighboursPage()
         self._data: MapData | None = None
         self._pictures: FramePictures | None = None
         for narrow in (self.code, self.method, self.anew_button):
@@ -74,14 +76,22 @@ class EmbeddingWidget(DockWidget):
         self.column.addWidget(self.progress)
         self.column.addLayout(form)
         self.column.addWidget(self.hint)
-        self.column.addWidget(self.map, 1)
-        self.column.addWidget(self.tools)
+        page = QWidget()
+        below = QVBoxLayout(page)
+        below.setContentsMargins(0, 4, 0, 0)
+        below.addWidget(self.map, 1)
+        below.addWidget(self.tools)
+        self.views = QTabWidget()
+        self.views.addTab(page, "Map")
+        self.views.addTab(self.neighbours, "Neighbours")
+        self.column.addWidget(self.views, 1)
 
         for box in (self.code, self.method):
             box.currentTextChanged.connect(self._on_layout_chosen)
         self.centred.toggled.connect(self._on_layout_chosen)
         self.colour_by.currentTextChanged.connect(self._on_colour_chosen)
         self.map.point_clicked.connect(self._on_point_clicked)
+        self.neighbours.point_clicked.connect(self._on_point_clicked)
         self.map.encircled.connect(self.choose)
         self.tools.encircling_changed.connect(self._on_encircling_changed)
         self.tools.shown_changed.connect(self._on_shown_changed)
@@ -145,7 +155,9 @@ class EmbeddingWidget(DockWidget):
             self._pictures.close()
         study = self.session.study
         self._data, self._pictures = data, None if data is None or study is None else FramePictures(study)
-        self.tools.offer_groups([] if data is None else [x.group for x in data.recordings], self.session.reference)
+        groups = [] if data is None else [x.group for x in data.recordings]
+        self.tools.offer_groups(groups, self.session.reference)
+        self.neighbours.show_data(data, self._pictures, groups)
         self._offer_colours()
         self._draw()
         self._on_shown_changed()
@@ -199,11 +211,14 @@ class EmbeddingWidget(DockWidget):
         if self._data is None:
             return
         shown = shown_frame(self.viewer, self.session.recordings)
-        self.map.mark(None if shown is None else self._data.row_of(shown[0].name, shown[1]))
+        row = None if shown is None else self._data.row_of(shown[0].name, shown[1])
+        self.map.mark(row)
+        self.neighbours.mark(row)
 
     def _on_closed(self) -> None:
         super()._on_closed()
         self.map.close_threads()
+        self.neighbours.close_thread()
         if self._pictures is not None:
             self._pictures.close()
         self.viewer.dims.events.point.disconnect(self._on_moved)
