@@ -98,6 +98,7 @@ class EmbeddingWidget(DockWidget):
         self.tools.clear_requested.connect(self._on_clear_requested)
         self.session.study_changed.connect(self._on_study_changed)
         self.session.results_changed.connect(self._on_results_changed)
+        self.session.chosen_changed.connect(self._on_chosen_changed)
         self.viewer.dims.events.point.connect(self._on_moved)
         self.viewer.layers.selection.events.active.connect(self._on_moved)
         self._on_study_changed()
@@ -128,6 +129,8 @@ class EmbeddingWidget(DockWidget):
         """Let these points of the map be the chosen ones; none for none."""
         self.map.view.select(rows)
         self.chosen.choose(self._data, self._pictures, rows)
+
+    def _on_chosen_changed(self) -> None:
         self.hint.setText(_hint(self.session.study is not None, self._data, self.session.chosen))
 
     def _on_compute_clicked(self) -> None:
@@ -151,10 +154,12 @@ class EmbeddingWidget(DockWidget):
         self.session.results_changed.emit()
 
     def _on_loaded(self, data: MapData | None) -> None:
-        if self._pictures is not None:
-            self._pictures.close()
+        self._close_pictures()
         study = self.session.study
-        self._data, self._pictures = data, None if data is None or study is None else FramePictures(study)
+        self._data = data
+        if data is not None and study is not None:
+            self._pictures = FramePictures(study)
+            self.destroyed.connect(self._pictures.close)  # the viewer was closed
         groups = [] if data is None else [x.group for x in data.recordings]
         self.tools.offer_groups(groups, self.session.reference)
         self.neighbours.show_data(data, self._pictures, groups)
@@ -215,12 +220,18 @@ class EmbeddingWidget(DockWidget):
         self.map.mark(row)
         self.neighbours.mark(row)
 
+    def _close_pictures(self) -> None:
+        if self._pictures is not None:
+            self._pictures.close()
+            self.destroyed.disconnect(self._pictures.close)
+            self._pictures = None
+
     def _on_closed(self) -> None:
         super()._on_closed()
         self.map.close_threads()
+        self.chosen.close_thread()
         self.neighbours.close_thread()
-        if self._pictures is not None:
-            self._pictures.close()
+        self._close_pictures()
         self.viewer.dims.events.point.disconnect(self._on_moved)
         self.viewer.layers.selection.events.active.disconnect(self._on_moved)
 
