@@ -38,3 +38,8 @@ def test_manifest_is_found_by_npe2_and_every_command_can_be_imported():
 @pytest.mark.skipif(sys.platform == "win32", reason="git makes no symbolic links on Windows")
 def test_manifest_at_the_root_is_the_packaged_one():
     assert (ROOT / "napari.yaml").read_text() == (ROOT / "src/napari_ubam/napari.yaml").read_text()
+
+
+def test_a_step_that_needs_no_torch_does_not_load_it():
+    code = "import sys; from napari_ubam.pipeline import lay_out; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -207,6 +207,16 @@ class MapSettings(Settings):
     seed: Seed = 0
 
 
+class ClusterSettings(Settings):
+    """Which behaviours count as recurring."""
+
+    smallest: float = Field(
+        2.0, gt=0, le=50, title="Smallest cluster [%]",
+        description="The share of all frames that a cluster has at least. Smaller: more clusters.",
+    )  # fmt: skip
+    seed: Seed = 0
+
+
 class DeviateSettings(Settings):
     """How the reference posture of every frame is found."""
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from napari_ubam.analysis.deviation import Deviation, Movement, measure_deviation, subject_table
+from napari_ubam.analysis.deviation import Deviation, Movement, measure_deviation, reference_band, subject_table
 from napari_ubam.settings import DeviateSettings
 
 N_POINTS = 6
@@ -287,3 +287,19 @@ def test_progress_is_told():
         ("comparing bodies", 0, 2), ("comparing bodies", 1, 2),
         ("measuring", 0, 2), ("measuring", 1, 2), ("measuring", 2, 2),
     ]  # fmt: skip
+
+
+def test_the_reference_band_is_that_of_the_other_reference_subjects_each_counting_the_same():
+    frames = pd.DataFrame(
+        {
+            "subject": ["a"] * 101 + ["b"] * 11 + ["c"] * 11,
+            "group": ["healthy"] * 112 + ["impaired"] * 11,
+            "deviation": [*np.linspace(0, 1, 101), *np.linspace(1, 2, 11), *[9] * 11],
+            "reliable": True,
+        }
+    )
+    assert reference_band(frames, "healthy") == pytest.approx((0.55, 1.45))
+    assert reference_band(frames, "healthy", "b") == pytest.approx((0.05, 0.95))
+    frames.loc[:49, "reliable"] = False
+    assert reference_band(frames, "healthy", "b")[0] == pytest.approx(0.525)
+    assert np.isnan(reference_band(frames, "other")).all()

@@ -91,6 +91,8 @@ def test_a_method_that_is_not_installed_cannot_be_chosen_and_says_so(make_napari
     assert [item.isEnabled() for item in items] == [True, True, False]
     assert "pip install" in items[2].toolTip()
     widget.map.close_threads()
+    widget.neighbours.close_thread()
+    widget.chosen.close_thread()
 
 
 def test_the_map_is_laid_out_anew_when_asked(qtbot, widget, embedded):
@@ -241,10 +243,11 @@ def test_encircled_frames_are_saved_as_intervals_and_for_boris(qtbot, widget, em
     assert not widget.tools.save.isEnabled()
     choose(qtbot, widget, [7, 8, 9])
     assert widget.map.view.selected.tolist() == [7, 8, 9]
-    assert "3 frames chosen" in widget.hint.text()
     widget.tools.label.setText("limping")
     widget.tools.label.editingFinished.emit()
-    assert widget.session.chosen == (Interval("walk_1", 3, 6, "limping"),)
+    wanted = (Interval("walk_1", 3, 6, "limping"),)
+    qtbot.waitUntil(lambda: widget.session.chosen == wanted)
+    assert "3 frames chosen" in widget.hint.text()
     answers = iter([(tmp_path / "a.csv", "Intervals (*.csv)"), (tmp_path / "b.csv", "BORIS tabular events (*.csv)")])
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: tuple(map(str, next(answers))))
     widget.tools.save.click()
@@ -254,7 +257,7 @@ def test_encircled_frames_are_saved_as_intervals_and_for_boris(qtbot, widget, em
     assert events["Image index"].tolist() == [3, 6]
     assert events["Time"].tolist() == [0.1, 0.2]  # no rate is known: 30 frames a second
     widget.tools.clear.click()
-    assert widget.session.chosen == ()
+    qtbot.waitUntil(lambda: widget.session.chosen == ())
     assert not widget.tools.save.isEnabled()
 
 

@@ -57,7 +57,7 @@ def test_menus_are_those_that_napari_offers(manifest):
 
 
 @pytest.mark.parametrize(
-    "name", ["Study", "Train", "Embedding", "Magnify", "Transfer", "Keypoints", "Video", "Export video"]
+    "name", ["Study", "Train", "Embedding", "Ethogram", "Magnify", "Transfer", "Keypoints", "Video", "Export video"]
 )
 def test_every_widget_opens_in_napari(make_napari_viewer, name):
     viewer = make_napari_viewer()

@@ -171,3 +171,29 @@ def subject_table(movements: Mapping[str, Movement], deviations: Mapping[str, De
         rank = 1 + sum(s >= own for s in others)
         table.append((subject, group, own, rank, rank / (len(others) + 1), len(others)))
     return pd.DataFrame(table, columns=["subject", "group", "deviation", "rank", "p_value", "n_reference"])
+
+
+def reference_band(frames: pd.DataFrame, reference: str, subject: str = "") -> tuple[float, float]:
+    """Say what reference subjects show in nine of ten frames.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        ``subject``, ``group``, ``deviation`` and ``reliable``, one row a frame.
+    reference : str
+        The reference group.
+    subject : str
+        Left out, for it is not compared with itself.
+
+    Returns
+    -------
+    low, high : float
+        5th and 95th percentile of the reliable frames' deviations (of all, where none is); every subject counts the
+        same. NaN where there is no other reference subject.
+    """
+    own = frames[(frames["group"] == reference) & (frames["subject"] != subject)]
+    own = own[own["reliable"]] if own["reliable"].any() else own
+    if own.empty:
+        return float("nan"), float("nan")
+    limits = own.groupby("subject")["deviation"].quantile([0.05, 0.95]).unstack().mean()
+    return float(limits.iloc[0]), float(limits.iloc[1])

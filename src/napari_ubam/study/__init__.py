@@ -2,6 +2,7 @@
 
 from napari_ubam.study.background import median_colour
 from napari_ubam.study.boris import write_boris
+from napari_ubam.study.clusters import CLUSTERS, read_clusters
 from napari_ubam.study.crops import MUCH, Crops, cache_size, check_disk, crops_key, describe_size, load_crops
 from napari_ubam.study.embeddings import (
     Embedding,
@@ -33,6 +34,7 @@ from napari_ubam.study.table import read_table, unique_name, write_table
 from napari_ubam.study.track import track
 
 __all__ = [
+    "CLUSTERS",
     "MUCH",
     "Crops",
     "Embedding",
@@ -52,6 +54,7 @@ __all__ = [
     "keypoints_path",
     "load_crops",
     "median_colour",
+    "read_clusters",
     "read_embedding",
     "read_intervals",
     "read_map",

@@ -12,6 +12,7 @@ _PUBLIC = {
     "StudyWidget": "napari_ubam.widgets.study_widget",
     "TrainWidget": "napari_ubam.widgets.train_widget",
     "EmbeddingWidget": "napari_ubam.widgets.embedding_widget",
+    "EthogramWidget": "napari_ubam.widgets.ethogram_widget",
     "MagnifyWidget": "napari_ubam.widgets.magnify_widget",
     "CompareWidget": "napari_ubam.widgets.compare_widget",
     "TransferWidget": "napari_ubam.widgets.transfer_widget",

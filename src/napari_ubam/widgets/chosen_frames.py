@@ -16,6 +16,7 @@ from napari_ubam.video import ASSUMED_FPS
 from napari_ubam.widgets.dock import DockWidget, errors_shown
 from napari_ubam.widgets.embedding_data import MapData
 from napari_ubam.widgets.frame_pictures import FramePictures, montage
+from napari_ubam.widgets.latest_call import LatestCall
 from napari_ubam.widgets.layers import KEY
 from napari_ubam.widgets.map_tools import MapTools
 
@@ -45,6 +46,8 @@ class ChosenFrames(QObject):
         self._data: MapData | None = None
         self._pictures: FramePictures | None = None
         self.rows = np.zeros(0, int)
+        self._parted = LatestCall(self)
+        self._parted.done.connect(widget.session.choose)
         tools.save_requested.connect(self._on_save_requested)
         tools.montage_requested.connect(self.show_montage)
         tools.clips_requested.connect(self.show_clips)
@@ -84,10 +87,14 @@ class ChosenFrames(QObject):
             show_info(f"{len(self.rows)} frames are chosen. The first {MAX_CLIPS} are shown.")
         self._read(self.rows[:MAX_CLIPS], "clips", lambda pictures: pictures)
 
+    def close_thread(self) -> None:
+        """Choose nothing any more."""
+        self._parted.close()
+
     def _tell(self) -> None:
-        label = self._tools.label.text().strip() or "chosen"
-        chosen = [] if self._data is None or not len(self.rows) else self._data.intervals(self.rows, label)
-        self._widget.session.choose(chosen)
+        """Let the session know the chosen stretches, which can be very many."""
+        label, data, rows = self._tools.label.text().strip() or "chosen", self._data, self.rows
+        self._parted.ask(lambda: [] if data is None or not len(rows) else data.intervals(rows, label))
 
     def _read(self, rows: np.ndarray, name: str, arrange: Any) -> None:
         data, pictures = self._data, self._pictures

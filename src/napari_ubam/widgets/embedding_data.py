@@ -10,7 +10,7 @@ import pandas as pd
 from napari_ubam.analysis.stretches import stretches
 from napari_ubam.progress import Report, silent
 from napari_ubam.settings import MapSettings
-from napari_ubam.study import Interval, Recording, Study, embedding_path
+from napari_ubam.study import Interval, Recording, Study, embedding_path, read_clusters, read_result
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,8 @@ class MapData:
         Every so many frames are on the map.
     deviation : ndarray of float, shape (n,)
         NaN where it was not computed.
+    cluster : ndarray of int, shape (n,)
+        From 0; -1 where the frame is in no cluster, or it was not computed.
     """
 
     position: np.ndarray
@@ -42,6 +44,7 @@ class MapData:
     codes: np.ndarray
     step: int
     deviation: np.ndarray
+    cluster: np.ndarray
 
     def recording_of(self, row: int) -> Recording:
         """Give the recording that a point belongs to."""
@@ -82,17 +85,19 @@ def is_embedded(study: Study) -> bool:
 
 def load_map(study: Study, settings: MapSettings, report: Report = silent) -> MapData:
     """Lay out the embeddings of a study in the plane, as `napari_ubam.pipeline.lay_out` does."""
-    from napari_ubam.pipeline.mapping import lay_out  # loads scikit-learn
+    from napari_ubam.pipeline.mapping import lay_out
 
     found = lay_out(study, settings, report=report)
     names = np.array([recording.name for recording in found.recordings])[found.which]
-    deviation = _deviations(study, names, found.frame)
-    return MapData(found.position, found.recordings, found.which, found.frame, found.codes, found.step, deviation)
+    rows = pd.MultiIndex.from_arrays([names, found.frame])
 
+    def of_frames(table: pd.DataFrame, column: str) -> np.ndarray:
+        return table.set_index(["recording", "frame"])[column].reindex(rows).to_numpy(float)
 
-def _deviations(study: Study, names: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    path = study.results_folder / "deviation.csv"
-    if not path.exists():
-        return np.full(len(frame), np.nan)
-    table = pd.read_csv(path, dtype={"recording": str}).set_index(["recording", "frame"])["deviation"]
-    return table.reindex(pd.MultiIndex.from_arrays([names, frame])).to_numpy(float)
+    deviation = np.full(len(rows), np.nan)
+    if (study.results_folder / "deviation.csv").exists():
+        deviation = of_frames(read_result(study, "deviation", "deviate"), "deviation")
+    cluster = np.nan_to_num(of_frames(read_clusters(study), "cluster"), nan=-1).astype(int)
+    return MapData(
+        found.position, found.recordings, found.which, found.frame, found.codes, found.step, deviation, cluster
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ubam.analysis.projection import can_lay_out
 from napari_ubam.errors import Problem
@@ -19,9 +19,10 @@ from napari_ubam.widgets.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding_map import EmbeddingMap
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.frame_pictures import FramePictures
-from napari_ubam.widgets.layers import current_frame, find_layer, recording_of, show_recording
+from napari_ubam.widgets.layers import show_recording, shown_frame
 from napari_ubam.widgets.map_colours import choices
 from napari_ubam.widgets.map_tools import MapTools
+from napari_ubam.widgets.neighbours_page import NeighboursPage
 from napari_ubam.widgets.session import NO_STUDY
 from napari_ubam.widgets.study_table import group_colours
 
@@ -57,14 +58,17 @@ class EmbeddingWidget(DockWidget):
         self.centred.setChecked(True)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
+        self.column.setSpacing(4)
         self.map = EmbeddingMap(self.viewer)
         self.tools = MapTools()
         self.chosen = ChosenFrames(self, self.tools)
+        self.neighbours = NeighboursPage()
         self._data: MapData | None = None
         self._pictures: FramePictures | None = None
+        for narrow in (self.code, self.method, self.anew_button):
+            narrow.setMinimumWidth(50)
         form = QFormLayout()
-        form.addRow("Map of", self.code)
-        form.addRow("Laid out by", row(self.method, self.anew_button))
+        form.addRow("Map of", row(self.code, self.method, self.anew_button))
         form.addRow("Coloured by", self.colour_by)
         form.addRow("", self.centred)
         self.column.addWidget(self.form)
@@ -72,20 +76,29 @@ class EmbeddingWidget(DockWidget):
         self.column.addWidget(self.progress)
         self.column.addLayout(form)
         self.column.addWidget(self.hint)
-        self.column.addWidget(self.map, 1)
-        self.column.addWidget(self.tools)
+        page = QWidget()
+        below = QVBoxLayout(page)
+        below.setContentsMargins(0, 4, 0, 0)
+        below.addWidget(self.map, 1)
+        below.addWidget(self.tools)
+        self.views = QTabWidget()
+        self.views.addTab(page, "Map")
+        self.views.addTab(self.neighbours, "Neighbours")
+        self.column.addWidget(self.views, 1)
 
         for box in (self.code, self.method):
             box.currentTextChanged.connect(self._on_layout_chosen)
         self.centred.toggled.connect(self._on_layout_chosen)
         self.colour_by.currentTextChanged.connect(self._on_colour_chosen)
         self.map.point_clicked.connect(self._on_point_clicked)
+        self.neighbours.point_clicked.connect(self._on_point_clicked)
         self.map.encircled.connect(self.choose)
         self.tools.encircling_changed.connect(self._on_encircling_changed)
         self.tools.shown_changed.connect(self._on_shown_changed)
         self.tools.clear_requested.connect(self._on_clear_requested)
         self.session.study_changed.connect(self._on_study_changed)
         self.session.results_changed.connect(self._on_results_changed)
+        self.session.chosen_changed.connect(self._on_chosen_changed)
         self.viewer.dims.events.point.connect(self._on_moved)
         self.viewer.layers.selection.events.active.connect(self._on_moved)
         self._on_study_changed()
@@ -116,6 +129,8 @@ class EmbeddingWidget(DockWidget):
         """Let these points of the map be the chosen ones; none for none."""
         self.map.view.select(rows)
         self.chosen.choose(self._data, self._pictures, rows)
+
+    def _on_chosen_changed(self) -> None:
         self.hint.setText(_hint(self.session.study is not None, self._data, self.session.chosen))
 
     def _on_compute_clicked(self) -> None:
@@ -139,11 +154,15 @@ class EmbeddingWidget(DockWidget):
         self.session.results_changed.emit()
 
     def _on_loaded(self, data: MapData | None) -> None:
-        if self._pictures is not None:
-            self._pictures.close()
+        self._close_pictures()
         study = self.session.study
-        self._data, self._pictures = data, None if data is None or study is None else FramePictures(study)
-        self.tools.offer_groups([] if data is None else [x.group for x in data.recordings], self.session.reference)
+        self._data = data
+        if data is not None and study is not None:
+            self._pictures = FramePictures(study)
+            self.destroyed.connect(self._pictures.close)  # the viewer was closed
+        groups = [] if data is None else [x.group for x in data.recordings]
+        self.tools.offer_groups(groups, self.session.reference)
+        self.neighbours.show_data(data, self._pictures, groups)
         self._offer_colours()
         self._draw()
         self._on_shown_changed()
@@ -167,7 +186,8 @@ class EmbeddingWidget(DockWidget):
 
     def _offer_colours(self) -> None:
         """Offer the columns of the table that there are now, and keep the choice where it is one of them."""
-        offered = choices(self.session.recordings)
+        clustered = self._data is not None and bool((self._data.cluster >= 0).any())
+        offered = choices(self.session.recordings, clustered=clustered)
         chosen = self.colour_by.currentText()
         with QSignalBlocker(self.colour_by):
             self.colour_by.clear()
@@ -195,18 +215,23 @@ class EmbeddingWidget(DockWidget):
         """Mark the frame that the viewer shows."""
         if self._data is None:
             return
-        recording = recording_of(self.viewer.layers.selection.active, self.session.recordings)
-        layer = None if recording is None else find_layer(self.viewer, recording)
-        if recording is None or layer is None:
-            self.map.mark(None)
-        else:
-            self.map.mark(self._data.row_of(recording.name, current_frame(self.viewer, layer)))
+        shown = shown_frame(self.viewer, self.session.recordings)
+        row = None if shown is None else self._data.row_of(shown[0].name, shown[1])
+        self.map.mark(row)
+        self.neighbours.mark(row)
+
+    def _close_pictures(self) -> None:
+        if self._pictures is not None:
+            self._pictures.close()
+            self.destroyed.disconnect(self._pictures.close)
+            self._pictures = None
 
     def _on_closed(self) -> None:
         super()._on_closed()
         self.map.close_threads()
-        if self._pictures is not None:
-            self._pictures.close()
+        self.chosen.close_thread()
+        self.neighbours.close_thread()
+        self._close_pictures()
         self.viewer.dims.events.point.disconnect(self._on_moved)
         self.viewer.layers.selection.events.active.disconnect(self._on_moved)
 

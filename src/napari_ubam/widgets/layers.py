@@ -111,3 +111,10 @@ def current_frame(viewer: Viewer, layer: Layer) -> int:
     point = viewer.dims.point[viewer.dims.ndim - layer.ndim :]
     frame = round(float(layer.world_to_data(point)[0]))
     return int(np.clip(frame, 0, layer.data.shape[0] - 1))
+
+
+def shown_frame(viewer: Viewer, recordings: Iterable[Recording]) -> tuple[Recording, int] | None:
+    """Give the recording that the active layer belongs to, and the frame of it that is shown."""
+    recording = recording_of(viewer.layers.selection.active, recordings)
+    layer = None if recording is None else find_layer(viewer, recording)
+    return None if recording is None or layer is None else (recording, current_frame(viewer, layer))

@@ -74,10 +74,10 @@ def scale_colours(share: np.ndarray) -> np.ndarray:
     return lut[(255 * np.clip(share, 0, 1)).astype(int)]
 
 
-def choices(recordings: Iterable[Recording]) -> list[str]:
-    """Give what points can be coloured by: the table's further columns are among it."""
+def choices(recordings: Iterable[Recording], *, clustered: bool = False) -> list[str]:
+    """Give what points can be coloured by, the table's further columns among it; clusters where there are any."""
     further = dict.fromkeys(name for recording in recordings for name in recording.covariates)
-    known = [*KINDS, *QUANTITIES]
+    known = [*KINDS, *QUANTITIES, *(["cluster"] if clustered else [])]
     return [*known, *(name for name in further if name not in known)]
 
 
@@ -97,6 +97,8 @@ def colour_by(data: MapData, name: str, group_colours: dict[str, str]) -> Kinds 
         return _amounts(data.frame.astype(float))
     if name == "deviation":
         return _amounts(data.deviation)
+    if name == "cluster":
+        return _clusters(data.cluster)
     values = [_value(recording, name) for recording in data.recordings]
     if name not in KINDS and (numbers := _numbers(values)) is not None:
         return _amounts(numbers[data.which])
@@ -105,6 +107,19 @@ def colour_by(data: MapData, name: str, group_colours: dict[str, str]) -> Kinds 
     colours = [group_colours.get(x, "gray") if name == "group" else palette(i % palette.N) for i, x in enumerate(names)]
     number = np.array([names.index(value) for value in values])
     return Kinds(names, (255 * np.array([to_rgb(colour) for colour in colours])).astype(np.uint8), number[data.which])
+
+
+def cluster_colours(n: int) -> np.ndarray:
+    """Give the colours (n, 3) uint8 of clusters."""
+    return (255 * np.array([colormaps["tab20"](i % 20)[:3] for i in range(n)]).reshape(n, 3)).astype(np.uint8)
+
+
+def _clusters(cluster: np.ndarray) -> Kinds:
+    n = int(cluster.max() + 1)
+    names = (*(f"cluster {i + 1}" for i in range(n)), "none")
+    return Kinds(
+        names, np.concatenate([cluster_colours(n), [_MISSING]]).astype(np.uint8), np.where(cluster < 0, n, cluster)
+    )
 
 
 def _value(recording: Recording, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,19 +18,49 @@ _PARTS = 48  # of a line, each in a colour of its own
 
 
 @dataclass(frozen=True, eq=False)
+class MapPoints:
+    """The points that are shown.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (n,)
+        Which of all points they are.
+    position : ndarray of float32, shape (2, n)
+        Where they lie: x and y.
+    colours : ndarray of uint8, shape (n, 3)
+        Red, green and blue.
+    """
+
+    rows: np.ndarray
+    position: np.ndarray
+    colours: np.ndarray
+
+    @cached_property
+    def planes(self) -> np.ndarray:
+        """The colours as (3, n) float, made when they are first drawn, in the thread that draws them."""
+        return np.ascontiguousarray(self.colours.T, dtype=float)
+
+    def nearest(self, place: np.ndarray) -> tuple[int, float]:
+        """Give which point is nearest to a place of the map, as a row of all points, and how far it is."""
+        x, y = self.position
+        squared = (x - np.float32(place[0])) ** 2
+        squared += (y - np.float32(place[1])) ** 2
+        nearest = int(np.argmin(squared))
+        return int(self.rows[nearest]), float(np.sqrt(squared[nearest]))
+
+
+@dataclass(frozen=True, eq=False)
 class MapScene:
     """What is to be drawn.
 
     Attributes
     ----------
-    position : ndarray of float32, shape (n, 2)
-        Of the points.
-    colours : ndarray of float, shape (3, n)
-        Theirs, 0 to 255.
+    points : MapPoints
+        Those that are shown.
     background : ndarray, shape (3,)
         Colour where there is nothing.
-    chosen : ndarray of bool, shape (n,), or None
-        Where given, the other points fade.
+    chosen : ndarray of int, or None
+        Rows of points, in ascending order; where given, the other points fade.
     line : ndarray, shape (k, 2)
         Places that are joined, coloured by their order.
     values : ndarray, shape (h, w), or None
@@ -38,8 +69,7 @@ class MapScene:
         Left, right, bottom and top of the map that they cover.
     """
 
-    position: np.ndarray
-    colours: np.ndarray
+    points: MapPoints
     background: np.ndarray
     chosen: np.ndarray | None = None
     line: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -68,7 +98,7 @@ def draw_scene(frame: MapFrame, scene: MapScene, ratio: float = 1.0) -> np.ndarr
     if scene.values is not None:
         picture = _draw_values(frame, scene, ratio, size)
     else:
-        places = np.ascontiguousarray(frame.to_pixels(scene.position).T) * np.float32(ratio)
+        places = frame.to_pixels(scene.points.position.T).T * np.float32(ratio)
         x, y = places
         seen = int(((x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])).sum())
         picture = rasterise(places, _colours(scene), size, scene.background, max(round(diameter_for(seen) * ratio), 1))
@@ -79,9 +109,9 @@ def draw_scene(frame: MapFrame, scene: MapScene, ratio: float = 1.0) -> np.ndarr
 
 def _colours(scene: MapScene) -> np.ndarray:
     if scene.chosen is None:
-        return scene.colours
-    share = np.where(scene.chosen, 0.0, _FADED)
-    return scene.colours * (1 - share) + scene.background[:, None] * share
+        return scene.points.planes
+    share = np.where(np.isin(scene.points.rows, scene.chosen), 0.0, _FADED)
+    return scene.points.planes * (1 - share) + scene.background[:, None] * share
 
 
 def _draw_values(frame: MapFrame, scene: MapScene, ratio: float, size: tuple[int, int]) -> np.ndarray:

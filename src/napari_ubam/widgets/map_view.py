@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_ubam.widgets.latest_call import LatestCall
 from napari_ubam.widgets.map_frame import MapFrame
-from napari_ubam.widgets.map_scene import MapScene, draw_scene
+from napari_ubam.widgets.map_scene import MapPoints, MapScene, draw_scene
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -63,9 +63,9 @@ class MapView(QWidget):
         self._line = np.zeros(0, int)  # rows
         self._values: np.ndarray | None = None
         self._extent = (0.0, 1.0, 0.0, 1.0)
-        self._rows = np.zeros(0, int)  # that are shown
-        self._shown, self._colours = self.position, np.zeros((3, 0))  # of these
+        self._points = MapPoints(np.zeros(0, int), np.zeros((2, 0), np.float32), np.zeros((0, 3), np.uint8))
         self._frame: MapFrame | None = None  # None: all of it
+        self._corners = self.position  # of all points: lowest and highest x and y
         self._picture: tuple[QPixmap, MapFrame] | None = None
         self._pressed: np.ndarray | None = None
         self._moved = False
@@ -73,7 +73,7 @@ class MapView(QWidget):
         self._hovered = -1
         self._painter = LatestCall(self)
         self._painter.done.connect(self._on_drawn)
-        self.setMinimumSize(200, 200)
+        self.setMinimumSize(200, 140)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -89,7 +89,7 @@ class MapView(QWidget):
     def frame(self) -> MapFrame:
         """What is seen."""
         if self._frame is None:
-            return MapFrame.around(self.position, self.width(), self.height())
+            return MapFrame.around(self._corners, self.width(), self.height())
         return self._frame.sized(self.width(), self.height())
 
     @property
@@ -111,12 +111,16 @@ class MapView(QWidget):
         """
         if position is not self.position:
             self.position, self._frame = position, None
+            x, y = position.T
+            self._corners = np.array([[x.min(), y.min()], [x.max(), y.max()]]) if len(position) else position
             self.marked, self._values = None, None
             self.trail = self.selected = self._line = np.zeros(0, int)
             self._set_hovered(-1)
-        self._rows = np.flatnonzero(shown)
-        self._shown = position[self._rows]
-        self._colours = np.ascontiguousarray(colours[self._rows].T.astype(float))
+        everything = bool(shown.all())  # the usual case, in which nothing need be gathered
+        rows = np.arange(len(shown)) if everything else np.flatnonzero(shown)
+        x, y = position.T
+        xy = np.stack([x, y] if everything else [x[rows], y[rows]])
+        self._points = MapPoints(rows, xy, colours if everything else colours[rows])
         self.redraw()
 
     def mark(self, row: int | None, trail: np.ndarray | None = None) -> None:
@@ -156,10 +160,10 @@ class MapView(QWidget):
 
     def redraw(self) -> None:
         """Draw the points anew, in a thread."""
-        chosen = np.isin(self._rows, self.selected) if len(self.selected) else None
+        chosen = self.selected if len(self.selected) else None
         background = np.array(get_theme(self.viewer.theme).canvas.as_rgb_tuple()[:3], float)
         line = self.position[self._line]
-        scene = MapScene(self._shown, self._colours, background, chosen, line, self._values, self._extent)
+        scene = MapScene(self._points, background, chosen, line, self._values, self._extent)
         frame, ratio = self.frame, self.devicePixelRatioF()
         self._painter.ask(lambda: (draw_scene(frame, scene, ratio), frame))
         self.update()
@@ -170,21 +174,19 @@ class MapView(QWidget):
 
     def point_at(self, pixels: np.ndarray) -> int | None:
         """Give the shown point that is nearest to a place of the widget, None if none is near."""
-        if not len(self._rows):
+        if not len(self._points.rows):
             return None
         frame = self.frame
-        offset = self._shown - frame.to_map(pixels).astype(np.float32)
-        squared = np.einsum("ij,ij->i", offset, offset)
-        nearest = int(np.argmin(squared))
-        return int(self._rows[nearest]) if squared[nearest] * frame.scale**2 <= _REACH**2 else None
+        row, distance = self._points.nearest(frame.to_map(pixels))
+        return row if distance * frame.scale <= _REACH else None
 
     def points_within(self, loop: np.ndarray) -> np.ndarray:
         """Give the shown points within a closed line (k, 2) of places in the widget."""
         size = (self.height(), self.width())
         inside = cv2.fillPoly(np.zeros(size, np.uint8), [np.round(loop).astype(np.int32)], 1).astype(bool)
-        column, row = np.floor(self.frame.to_pixels(self._shown).T)
+        column, row = np.floor(self.frame.to_pixels(self._points.position.T).T)
         seen = np.flatnonzero((column >= 0) & (row >= 0) & (column < size[1]) & (row < size[0]))
-        return self._rows[seen[inside[row[seen].astype(int), column[seen].astype(int)]]]
+        return self._points.rows[seen[inside[row[seen].astype(int), column[seen].astype(int)]]]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Lay the marks over the picture of all points."""
@@ -193,9 +195,10 @@ class MapView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._picture is not None:
             picture, seen = self._picture
-            (left, top), (right, bottom) = frame.to_pixels(
-                seen.to_map(np.array([[0, 0], [seen.width, seen.height]]))
-            ).tolist()
+            corners = np.array([[0, 0], [seen.width, seen.height]])
+            if seen != frame:  # a new one is being drawn
+                corners = frame.to_pixels(seen.to_map(corners))
+            (left, top), (right, bottom) = corners.tolist()
             painter.drawPixmap(QRectF(left, top, right - left, bottom - top), picture, QRectF(picture.rect()))
         self._draw_marks(painter, frame)
         painter.end()
