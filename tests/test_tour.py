@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 TOUR = Path(__file__).parents[1] / "tools" / "tour.py"
-STOPS = {"study", "train", "embedding", "video", "magnify", "compare_groups", "export_video"}
+STOPS = {"study", "train", "embedding", "ethogram", "video", "magnify", "compare_groups", "export_video"}
 
 
 @pytest.mark.slow

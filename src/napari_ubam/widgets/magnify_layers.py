@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+GLOW = 0.4  # opacity of the heatmap, so that the magnified frame below it can be seen
+
+
 def with_time(vectors: np.ndarray, frame: int) -> np.ndarray:
     """Put arrows (n, 2, 2) at a frame, as napari wants them: (n, 2, 3) with time first."""
     arrows = np.zeros((len(vectors), 2, 3), np.float32)
@@ -81,7 +84,7 @@ def show_magnification(
     note["left_as_they_are"] = frames.left
     placed = {"scale": video.scale, "translate": video.translate}
     image = {**placed, "projection_mode": "none"}  # so that napari asks for one frame, and not for a stack of one
-    heat = {"colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST)}
+    heat = {"colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST), "opacity": GLOW}
     width = arrow_width(*frames.original.shape[1:3])
     arrows = {"ndim": 3, "edge_width": width, "edge_color": np.array(ARROW_COLOUR) / 255, "vector_style": "arrow"}
     none = np.zeros((0, 2, 3), np.float32)
