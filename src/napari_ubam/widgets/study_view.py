@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import QAbstractItemModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCompleter,
@@ -95,7 +95,9 @@ class StudyView(QTableView):
 
     def select(self, row: int) -> None:
         """Select a row of the table alone."""
-        self.selectRow(self.filtered.mapFromSource(self.table.index(row, 0)).row())
+        index = self.filtered.mapFromSource(self.table.index(row, 0))
+        flag = QItemSelectionModel.SelectionFlag  # selectRow() needs a view that was laid out already
+        self.selectionModel().select(index, flag.ClearAndSelect | flag.Rows)
 
 
 class _CellEditor(QStyledItemDelegate):
