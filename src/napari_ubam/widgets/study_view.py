@@ -39,10 +39,9 @@ class FilteredTable(QSortFilterProxyModel):
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         """Tell whether a row is shown."""
-        cells = {
-            name.casefold(): str(self._table.index(row, i).data()).casefold()
-            for i, name in enumerate(self._table.columns)
-        }
+        if not self._words:
+            return True
+        cells = {name.casefold(): self._table.text(row, name).casefold() for name in self._table.columns}
         return all(_has(cells, word) for word in self._words)
 
 
@@ -74,6 +73,7 @@ class StudyView(QTableView):
         header = self.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setResizeContentsPrecision(0)  # of the rows that are seen: a long table stays quick
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
 
     def sizeHint(self) -> QSize:
