@@ -93,10 +93,6 @@ class StudyView(QTableView):
         """Give the recording of a cell of the view."""
         return self.table.session.recordings[self.filtered.mapToSource(index).row()]
 
-    def select(self, row: int) -> None:
-        """Select a row of the table alone."""
-        self.selectRow(self.filtered.mapFromSource(self.table.index(row, 0)).row())
-
 
 class _CellEditor(QStyledItemDelegate):
     """Offers the words that the column has already; what is typed goes into all selected rows."""
