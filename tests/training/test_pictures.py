@@ -17,14 +17,14 @@ def pictures(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_a_training_draws_frames_redrawn_ones_and_other_subjects(complete: Callable):
-    assert pictures(complete()) == {"posture_and_generator_000005.png": (3 * SIDE, 3 * SIDE)}
+    assert pictures(complete()) == {"posture_and_generator_000005.png": (3 * SIDE, 2 * SIDE)}
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "order"])
 def test_a_stage_that_draws_nothing_leaves_the_redrawn_one_out(complete: Callable, objective: str):
     assert pictures(complete(objective=objective)) == {
-        "generator_000002.png": (3 * SIDE, 3 * SIDE),
-        "posture_000005.png": (2 * SIDE, 3 * SIDE),
+        "generator_000002.png": (3 * SIDE, 2 * SIDE),
+        "posture_000005.png": (2 * SIDE, 2 * SIDE),
     }
 
 

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -26,6 +26,12 @@ def answer(monkeypatch, button):
 
 def choose_folder(monkeypatch, folder):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(folder))
+
+
+def select(widget, row):
+    view = widget.panel.view
+    flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+    view.selectionModel().select(view.filtered.mapFromSource(widget.panel.table.index(row, 0)), flags)
 
 
 def names(widget):
@@ -123,7 +129,7 @@ def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notification
 
 def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
     widget.open_study(study.folder)
-    widget.panel.view.select(1)
+    select(widget, 1)
     widget._on_draw_clicked()
     widget.viewer.layers["region"].add_rectangles([corners((5, 6, 30, 40))])
     widget._on_use_clicked()
@@ -136,7 +142,7 @@ def test_rows_are_removed(widget, study):
     widget.open_study(study.folder)
     remove = next(action for action in widget.panel.menu.actions() if action.text() == "Remove")
     assert not remove.isEnabled()
-    widget.panel.view.select(0)
+    select(widget, 0)
     remove.trigger()
     assert names(widget) == ["walk_1", "walk_2", "walk_3"]
 

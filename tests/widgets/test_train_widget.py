@@ -260,6 +260,8 @@ def test_the_time_a_training_takes_is_foretold_from_the_last_one(with_runs):
 def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, monkeypatch):
     (study.models_folder / "unfinished").mkdir(parents=True)
     (study.models_folder / "unfinished" / "settings.json").write_text("{}")
+    widget.session.open(study.folder)
+    assert "Resume goes on with it" in widget.status.text()
     started = []
     monkeypatch.setattr(widget.training, "start", lambda *args, **options: started.append(options))
     monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.No)

@@ -19,7 +19,7 @@ from napari_ubam.training.modules import Module
 DRAWN_AT = (10, 50, 100)  # steps at first, when much changes
 DRAWN_TIMES = 20  # later on, evenly over the training
 N_RECORDINGS, N_FRAMES = 12, 12  # that the same posture is looked for in, and in each
-N_ROWS = 3  # frames that are shown
+N_ROWS = 2  # frames that are shown
 SIDE = 96  # px of one picture
 
 

@@ -25,7 +25,7 @@ class LossCurve(ThemedCanvas):
     """Collects what a training reports; drawn at most twice a second."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer)
+        super().__init__(viewer, height=110)
         self.losses: Losses = {}
         self.others: dict[str, Losses] = {}  # by what they are called
         self._lines: dict[str, Line2D] = {}

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxL
 
 from napari_ubam.widgets.latest_call import LatestCall
 
-_HEIGHT = 150  # of a picture [px]
-_BELOW = 50  # px: its caption and the scroll bar
+_HEIGHT = 124  # of a picture [px]
+_BELOW = 52  # px: its caption and the scroll bar
 _TIP = (
     "<qt>From left to right: a frame of a recording, the same frame redrawn from another one of the recording by what "
     "was learned so far, and the frame of another subject that is nearest in posture.</qt>"

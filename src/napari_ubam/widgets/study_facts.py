@@ -18,9 +18,10 @@ from napari_ubam.study import Recording, Study
 from napari_ubam.study.state import State, states
 from napari_ubam.video.glance import Glance, glance
 from napari_ubam.widgets.latest_call import LatestCall
-from napari_ubam.widgets.session import Session
+from napari_ubam.widgets.session import Session, Table
 
 PICTURE = 256  # px: the longer side of the region's picture
+_AT_ONCE = 4  # files
 _DELAY = 200  # milliseconds: what is changed in a row is looked at once
 
 
@@ -61,23 +62,27 @@ class Facts:
 
 
 _Key = tuple[object, ...]
+_Found = tuple[object, Facts]  # with the stamp of the file that they were found in
 
 
 class StudyFacts(QObject):
-    """Looks at the files of a session's recordings, and how far they are, whenever something may have changed."""
+    """Looks at the files of a session's recordings, and how far they are, whenever something may have changed.
+
+    What its threads do knows nothing of it: an object of Qt must not be let go of by a thread.
+    """
 
     changed = Signal()
-    _looked = Signal(object, object)  # key, facts; told by the thread
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._facts: dict[_Key, tuple[object, Facts]] = {}  # with the stamp of the file that they were found in
+        self._facts: dict[_Key, _Found] = {}
         self._states: dict[str, State] = {}
+        self._todo: list[Recording] = []
         self._closed = Event()
         self._files, self._judged = LatestCall(self), LatestCall(self)
+        self._files.done.connect(self._on_looked)
         self._judged.done.connect(self._on_judged)
-        self._looked.connect(self._on_looked)
         self._later, self._told = _timer(self, self._look), _timer(self, self.changed.emit)
         for signal in (session.table_changed, session.study_changed, session.results_changed):
             signal.connect(self.look_again)
@@ -106,53 +111,62 @@ class StudyFacts(QObject):
             return
         self._closed.set()
         self._later.stop()
+        self._told.stop()
         for signal in (self._session.table_changed, self._session.study_changed, self._session.results_changed):
             signal.disconnect(self.look_again)
         self._files.close()
         self._judged.close()
 
     def _look(self) -> None:
-        recordings = self._session.recordings
-        stamps = {key: stamp for key, (stamp, _) in self._facts.items()}
-        self._files.ask(partial(self._look_at, recordings, stamps))
-        if (study := self._session.study) is not None and recordings:
-            self._judged.ask(partial(self._judge, study, self._session))
+        self._todo = list(self._session.recordings)
+        self._look_at_some()
+        study = self._session.study
+        if study is not None and self._session.recordings:
+            self._judged.ask(partial(_judge, study, self._session.table, self._closed))
         elif self._states:
             self._on_judged({})
 
-    def _look_at(self, recordings: Iterable[Recording], stamps: Mapping[_Key, object]) -> None:
-        """Look at files that are new or have changed; in the thread."""
-        for recording in recordings:
-            if self._closed.is_set():
-                return
-            stamp = _stamp(recording.path)
-            if stamps.get(_key(recording), "never") != stamp:
-                self._looked.emit(_key(recording), (stamp, _facts_of(recording)))
+    def _look_at_some(self) -> None:
+        """Look at the next files, unless some are looked at already."""
+        if self._todo and not self._files.busy:
+            some, self._todo = self._todo[:_AT_ONCE], self._todo[_AT_ONCE:]
+            known = {_key(x): self._facts.get(_key(x)) for x in some}
+            self._files.ask(partial(_look_at, some, known))
 
-    def _judge(self, study: Study, session: Session) -> dict[str, State]:
-        """Say how far the table's recordings are; in the thread."""
-        try:
-            as_edited = study.replace(
-                recordings=session.recordings, reference=session.reference, settings=session.settings
-            )
-        except UbamError:  # such a table cannot be saved, which is told elsewhere
-            return {}
-        found = {}
-        for name, state in states(as_edited):
-            if self._closed.is_set():
-                break
-            found[name] = state
-        return found
-
-    def _on_looked(self, key: _Key, found: tuple[object, Facts]) -> None:
-        self._facts[key] = found
-        if not self._told.isActive():
+    def _on_looked(self, found: dict[_Key, _Found]) -> None:
+        self._facts |= found
+        if found and not self._told.isActive():
             self._told.start()
+        self._look_at_some()
 
     def _on_judged(self, found: dict[str, State]) -> None:
         if found != self._states:
             self._states = found
             self.changed.emit()
+
+
+def _look_at(recordings: Iterable[Recording], known: Mapping[_Key, _Found | None]) -> dict[_Key, _Found]:
+    """Look at files that are new or have changed; in a thread."""
+    found: dict[_Key, _Found] = {}
+    for recording in recordings:
+        stamp, before = _stamp(recording.path), known[_key(recording)]
+        if before is None or before[0] != stamp:
+            found[_key(recording)] = stamp, _facts_of(recording)
+    return found
+
+
+def _judge(study: Study, table: Table, closed: Event) -> dict[str, State]:
+    """Say how far a table's recordings are; in a thread."""
+    found = {}
+    try:
+        edited = study.replace(recordings=table.recordings, reference=table.reference, settings=table.settings)
+    except UbamError:  # such a table cannot be saved, which is told elsewhere
+        return {}
+    for name, state in states(edited):
+        if closed.is_set():
+            break
+        found[name] = state
+    return found
 
 
 def _timer(parent: QObject, on_timeout: object) -> QTimer:

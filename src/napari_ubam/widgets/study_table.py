@@ -54,6 +54,7 @@ class StudyTable(QAbstractTableModel):
         self.columns: list[str] = list(COLUMNS)
         self._names: list[str] = []
         self._colours: dict[str, str] = {}
+        self._sort_keys: dict[tuple[int, int], str | float] = {}  # by row and column
         self._icons: dict[int, QPixmap] = {}  # by the cache key of the picture
         session.table_changed.connect(self._on_table_changed)
         facts.changed.connect(self._tell_of_change)
@@ -81,8 +82,11 @@ class StudyTable(QAbstractTableModel):
         recording, column = self.session.recordings[index.row()], self.columns[index.column()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return self._text(recording, column)
-        if role == SORT_ROLE:  # s2 comes before s10
-            return self._sorted_by(recording, column)
+        if role == SORT_ROLE:  # asked for many times while it is sorted
+            cell = index.row(), index.column()
+            if cell not in self._sort_keys:
+                self._sort_keys[cell] = self._sorted_by(recording, column)
+            return self._sort_keys[cell]
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(recording, column)
         if role == Qt.ItemDataRole.ForegroundRole:
@@ -126,6 +130,10 @@ class StudyTable(QAbstractTableModel):
     def values(self, column: str) -> list[str]:
         """Give what the cells of a column say, each once."""
         return list(dict.fromkeys(filter(None, (self._text(x, column) for x in self.session.recordings))))
+
+    def text(self, row: int, column: str) -> str:
+        """Give what a cell shows."""
+        return self._text(self.session.recordings[row], column)
 
     def _text(self, recording: Recording, column: str) -> str:
         if column == "Recording":
@@ -177,6 +185,7 @@ class StudyTable(QAbstractTableModel):
 
     def _on_table_changed(self) -> None:
         recordings = self.session.recordings
+        self._sort_keys.clear()
         names = [recording.name for recording in recordings]
         columns = [*COLUMNS, *dict.fromkeys(name for recording in recordings for name in recording.covariates)]
         self._colours = group_colours(recordings)
@@ -188,6 +197,7 @@ class StudyTable(QAbstractTableModel):
         self.endResetModel()
 
     def _tell_of_change(self) -> None:
+        self._sort_keys.clear()
         if self._names:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._names) - 1, len(self.columns) - 1))
 

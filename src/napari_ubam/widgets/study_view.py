@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QAbstractItemModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCompleter,
@@ -39,10 +39,9 @@ class FilteredTable(QSortFilterProxyModel):
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         """Tell whether a row is shown."""
-        cells = {
-            name.casefold(): str(self._table.index(row, i).data()).casefold()
-            for i, name in enumerate(self._table.columns)
-        }
+        if not self._words:
+            return True
+        cells = {name.casefold(): self._table.text(row, name).casefold() for name in self._table.columns}
         return all(_has(cells, word) for word in self._words)
 
 
@@ -74,6 +73,7 @@ class StudyView(QTableView):
         header = self.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setResizeContentsPrecision(0)  # of the rows that are seen: a long table stays quick
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
 
     def sizeHint(self) -> QSize:
@@ -92,12 +92,6 @@ class StudyView(QTableView):
     def recording_at(self, index: QModelIndex) -> Recording:
         """Give the recording of a cell of the view."""
         return self.table.session.recordings[self.filtered.mapToSource(index).row()]
-
-    def select(self, row: int) -> None:
-        """Select a row of the table alone."""
-        index = self.filtered.mapFromSource(self.table.index(row, 0))
-        flag = QItemSelectionModel.SelectionFlag  # selectRow() needs a view that was laid out already
-        self.selectionModel().select(index, flag.ClearAndSelect | flag.Rows)
 
 
 class _CellEditor(QStyledItemDelegate):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMessageBox
 from superqt import QCollapsible
@@ -49,6 +49,7 @@ class StudyWidget(DockWidget):
         self.offer = QLabel()
         self.offer.setWordWrap(True)
         self.offer.setAccessibleName("Last study")
+        self.offer.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)  # by mouse and by keys
         self.panel = StudyPanel(self.session)
         self.reference = QComboBox()
         self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")

@@ -38,6 +38,7 @@ _AT_CLOSE = (
 _MILLISECONDS_BETWEEN_LOOKS = 2000
 _TIMES_UNKNOWN = "How long it takes is told once it trains."
 _ELSEWHERE = "Being trained by a process of its own, which goes on when napari is closed. Stop writes a checkpoint."
+_UNFINISHED = "There is an unfinished training: Resume goes on with it."
 _IN_WORDS = {
     TrainingState.IDLE: "Not trained in this session.",
     TrainingState.TRAINING: "Training. You can go on working; closing this widget stops it with a checkpoint.",
@@ -255,6 +256,8 @@ class TrainWidget(DockWidget):
         self.runs.setEnabled(not running)
         why, _, log = self.training.message.partition("\n")
         words = _ELSEWHERE if elsewhere else _IN_WORDS[state]
+        if state is TrainingState.IDLE and self.resume_button.isEnabled():
+            words = _UNFINISHED
         self.status.setText("\n".join([words, why, *map(str, self.problems)]).strip())
         self.log.setPlainText(log)
         self.log_fold.setVisible(bool(log))
