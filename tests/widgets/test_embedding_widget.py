@@ -1,4 +1,5 @@
 import shutil
+import threading
 
 import numpy as np
 import pandas as pd
@@ -389,3 +390,19 @@ def test_the_map_stays_zoomed_when_results_come_but_it_is_not_laid_out_anew(qtbo
     widget.session.results_changed.emit()
     qtbot.waitUntil(lambda: widget.worker is None and widget.map.data is not before, timeout=20_000)
     assert view.frame == seen
+
+
+def test_closing_it_midway_leaves_no_thread(qtbot, widget, embedded):
+    before = set(threading.enumerate())
+    open_study(qtbot, widget, embedded)
+    widget.tools.shown.setCurrentIndex(1)
+    move(widget, place_of(widget, 8))
+    widget.choose(np.arange(18))
+    widget.load(anew=True)
+
+    def ours():
+        return {x for x in threading.enumerate() if x.name.startswith("napari-ubam-live")} - before
+
+    assert ours()
+    widget.viewer.window.remove_dock_widget(widget)
+    qtbot.waitUntil(lambda: not ours(), timeout=20_000)
