@@ -1,17 +1,19 @@
 import shutil
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLineEdit, QListWidget
 
 from napari_ubam.settings import MapSettings
 from napari_ubam.study import Embedding, Interval, Study, read_intervals, write_embedding
 from napari_ubam.widgets.embedding_data import load_map
 from napari_ubam.widgets.embedding_widget import EmbeddingWidget
 from napari_ubam.widgets.layers import current_frame, find_layer, go_to_frame
+from napari_ubam.widgets.map_view import MapView
 
 
 @pytest.fixture
@@ -359,3 +361,48 @@ def test_an_untrained_study_is_a_message(qtbot, widget, study, notifications):
     qtbot.waitUntil(lambda: widget.worker is None, timeout=30_000)
     assert len(notifications) == 1
     assert "train" in notifications[0]
+
+
+def test_every_control_says_what_it_does_and_can_be_reached_by_tab_from_top_to_bottom(qtbot, widget, embedded):
+    open_study(qtbot, widget, embedded)
+    widget.choose(np.array([1]))
+    kinds = (QAbstractButton, QComboBox, QLineEdit, QListWidget, MapView)
+    ours = [widget.anew_button, widget.code, widget.method, widget.colour_by, widget.centred, widget.map.view]
+    ours += [widget.map.legend.kinds, widget.tools.shown, widget.tools.line, widget.tools.encircle, widget.tools.label]
+    ours += [widget.tools.save, widget.tools.montage, widget.tools.clips, widget.tools.clear]
+    ours += [widget.neighbours.group, widget.neighbours.gallery]
+    for each in ours:
+        assert isinstance(each, kinds)
+        assert each.toolTip()
+        assert each.accessibleName() or each.text()
+    chain, at = [], widget.compute_button
+    while (at := at.nextInFocusChain()) is not widget.compute_button:
+        chain += [at] if at in ours else []
+    assert chain[:5] == ours[:5]
+    assert chain.index(widget.map.view) < chain.index(widget.tools.shown) < chain.index(widget.tools.save)
+
+
+def test_the_map_stays_zoomed_when_results_come_but_it_is_not_laid_out_anew(qtbot, widget, deviating):
+    open_study(qtbot, widget, deviating)
+    view, before = widget.map.view, widget.map.data
+    view.look(view.frame.zoomed(3, np.array([20, 20])))
+    seen = view.frame
+    widget.session.results_changed.emit()
+    qtbot.waitUntil(lambda: widget.worker is None and widget.map.data is not before, timeout=20_000)
+    assert view.frame == seen
+
+
+def test_closing_it_midway_leaves_no_thread(qtbot, widget, embedded):
+    before = set(threading.enumerate())
+    open_study(qtbot, widget, embedded)
+    widget.tools.shown.setCurrentIndex(1)
+    move(widget, place_of(widget, 8))
+    widget.choose(np.arange(18))
+    widget.load(anew=True)
+
+    def ours():
+        return {x for x in threading.enumerate() if x.name.startswith("napari-ubam-live")} - before
+
+    assert ours()
+    widget.viewer.window.remove_dock_widget(widget)
+    qtbot.waitUntil(lambda: not ours(), timeout=20_000)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 
@@ -12,9 +13,9 @@ LANES = (
 
 
 @pytest.fixture
-def view(make_napari_viewer, qtbot):
+def view(qtbot):
     """Give the lanes of frames 100 to 199."""
-    view = LanesView(make_napari_viewer())
+    view = LanesView(ViewerModel())
     qtbot.addWidget(view)
     frame = np.arange(100, 200)
     view.show_recording((100, 200), Curve("deviation", frame, np.linspace(0, 5, 100), 0.5, 1.5), LANES)

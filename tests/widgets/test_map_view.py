@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 
@@ -9,9 +10,9 @@ from napari_ubam.widgets.map_view import MARK, MapView
 
 
 @pytest.fixture
-def view(make_napari_viewer, qtbot):
+def view(qtbot):
     """Give a map of nine points: a grid of -1, 0 and 1; all red, the last one blue."""
-    view = MapView(make_napari_viewer())
+    view = MapView(ViewerModel())
     qtbot.addWidget(view, before_close_func=MapView.close_thread)
     view.resize(300, 240)
     x, y = np.meshgrid([-1, 0, 1], [-1, 0, 1])

@@ -118,7 +118,10 @@ class ChosenFrames(QObject):
             viewer.layers.remove(layer)
         for layer in viewer.layers:
             layer.visible = False
-        shown: Layer = viewer.add_image(picture, rgb=True, name=name, metadata={KEY: {"recording": "", "shows": name}})
+        axes = ("time", "y", "x")[4 - picture.ndim :]
+        shown: Layer = viewer.add_image(
+            picture, rgb=True, name=name, axis_labels=axes, metadata={KEY: {"recording": "", "shows": name}}
+        )
         viewer.layers.selection.active = shown
         viewer.reset_view()
 

@@ -54,7 +54,7 @@ class EmbeddingWidget(DockWidget):
         self.colour_by = combo(choices([]), "Coloured by", "What the colour of a point says.")
         self.centred = QCheckBox("Without each recording's mean")
         self.centred.setToolTip(f"<qt>{_tip('centred')}</qt>")
-        self.anew_button = button("Anew", _tip("anew"), self._on_anew_clicked)
+        self.anew_button = button("Lay out anew", _tip("anew"), self._on_anew_clicked)
         self.centred.setChecked(True)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
@@ -65,14 +65,17 @@ class EmbeddingWidget(DockWidget):
         self.neighbours = NeighboursPage()
         self._data: MapData | None = None
         self._pictures: FramePictures | None = None
-        for narrow in (self.code, self.method, self.anew_button):
-            narrow.setMinimumWidth(50)
+        layout = row(self.code, self.method)
+        layout.setStretch(0, 3)
+        layout.setStretch(1, 2)
+        buttons = row(self.compute_button, self.anew_button)
+        buttons.setStretch(0, 1)
         form = QFormLayout()
-        form.addRow("Map of", row(self.code, self.method, self.anew_button))
+        form.addRow("Map of", layout)
         form.addRow("Coloured by", self.colour_by)
         form.addRow("", self.centred)
         self.column.addWidget(self.form)
-        self.column.addLayout(row(self.compute_button))
+        self.column.addLayout(buttons)
         self.column.addWidget(self.progress)
         self.column.addLayout(form)
         self.column.addWidget(self.hint)
@@ -167,6 +170,7 @@ class EmbeddingWidget(DockWidget):
         self._draw()
         self._on_shown_changed()
         self.choose(np.zeros(0, int))
+        self._on_chosen_changed()
         self._on_moved()
 
     def _draw(self) -> None:

@@ -14,7 +14,7 @@ from napari_ubam.widgets.embedding_data import MapData
 
 KINDS = ("group", "subject", "recording", "session")
 QUANTITIES = ("time", "deviation")
-_COLORMAP = "viridis"
+_COLORMAP, _DARKEST = "viridis", 0.15  # its darkest colours cannot be seen on black
 _MISSING = (128, 128, 128)
 _OUTLIERS = 1.0  # percent at either end that share the end's colour
 
@@ -70,7 +70,7 @@ class Amounts:
 
 def scale_colours(share: np.ndarray) -> np.ndarray:
     """Give the colours (n, 3) uint8 of values from 0 to 1."""
-    lut = (255 * colormaps[_COLORMAP](np.linspace(0, 1, 256))[:, :3]).astype(np.uint8)
+    lut = (255 * colormaps[_COLORMAP](np.linspace(_DARKEST, 1, 256))[:, :3]).astype(np.uint8)
     return lut[(255 * np.clip(share, 0, 1)).astype(int)]
 
 

@@ -98,7 +98,7 @@ class MapView(QWidget):
         return not self._painter.busy
 
     def show_points(self, position: np.ndarray, colours: np.ndarray, shown: np.ndarray) -> None:
-        """Show points; the view stays where it is as long as they do.
+        """Show points; the view and the marks stay as long as the points lie where they did.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class MapView(QWidget):
         shown : ndarray of bool, shape (n,)
             Those that are seen and can be clicked.
         """
-        if position is not self.position:
+        if not np.array_equal(position, self.position):
             self.position, self._frame = position, None
             x, y = position.T
             self._corners = np.array([[x.min(), y.min()], [x.max(), y.max()]]) if len(position) else position
