@@ -275,4 +275,4 @@ def info() -> None:
         with contextlib.suppress(PackageNotFoundError):
             print(f"  {package} {version(package)}")
     for device in available_devices():
-        print(f"Device {describe_device(device)}")
+        print(f"Device: {describe_device(device)}")
