@@ -86,7 +86,7 @@ class Demo:
             return
         say("Opening napari …")
         try:
-            from napari_ubam.widgets.result_view import open_result
+            from napari_ubam.widgets.magnify.result_view import open_result
 
             open_result(self.study, self.recording, self.frame, self.settings)
         except ImportError as error:

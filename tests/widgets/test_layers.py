@@ -3,7 +3,7 @@ import pytest
 
 from napari_ubam.errors import StudyError, VideoError
 from napari_ubam.widgets.layers import current_frame, find_layer, go_to_frame, open_recording, show_recording
-from napari_ubam.widgets.region import corners, draw_region, drawn_region, rectangle_in_pixels
+from napari_ubam.widgets.study.region import corners, draw_region, drawn_region, rectangle_in_pixels
 
 
 def test_a_recording_is_opened_once(make_napari_viewer, recordings):

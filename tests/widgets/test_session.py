@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from napari_ubam.errors import StudyError
@@ -77,3 +79,13 @@ def test_what_was_saved_can_still_be_undone(qapp, study):
     assert session.modified
     session.save()
     assert Study.open(study.folder) == study
+
+
+def test_a_study_at_home_is_named_from_there(study, monkeypatch):
+    session = Session()
+    assert session.place == ""
+    session.open(study.folder)
+    assert session.place == str(study.folder)
+    monkeypatch.setenv("HOME", str(study.folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(study.folder.parent))
+    assert session.place == str(Path("~") / study.folder.name)

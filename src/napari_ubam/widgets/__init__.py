@@ -9,13 +9,13 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "StudyWidget": "napari_ubam.widgets.study_widget",
-    "TrainWidget": "napari_ubam.widgets.train_widget",
-    "EmbeddingWidget": "napari_ubam.widgets.embedding_widget",
-    "EthogramWidget": "napari_ubam.widgets.ethogram_widget",
-    "MagnifyWidget": "napari_ubam.widgets.magnify_widget",
-    "CompareWidget": "napari_ubam.widgets.compare_widget",
-    "TransferWidget": "napari_ubam.widgets.transfer_widget",
+    "StudyWidget": "napari_ubam.widgets.study.study_widget",
+    "TrainWidget": "napari_ubam.widgets.train.train_widget",
+    "EmbeddingWidget": "napari_ubam.widgets.embedding.embedding_widget",
+    "EthogramWidget": "napari_ubam.widgets.embedding.ethogram_widget",
+    "MagnifyWidget": "napari_ubam.widgets.magnify.magnify_widget",
+    "CompareWidget": "napari_ubam.widgets.groups.compare_widget",
+    "TransferWidget": "napari_ubam.widgets.magnify.transfer_widget",
 }
 __all__ = list(_PUBLIC)
 

@@ -14,7 +14,7 @@ from qtpy.QtGui import QUndoCommand, QUndoStack
 from napari_ubam.errors import StudyError, UbamError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Interval, Recording, Study
-from napari_ubam.widgets.training_process import TrainingProcess, TrainingState
+from napari_ubam.widgets.train.training_process import TrainingProcess, TrainingState
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -184,6 +184,14 @@ class Session(QObject):
         """Let these frames be the chosen ones, in all widgets."""
         self.chosen = tuple(intervals)
         self.chosen_changed.emit()
+
+    @property
+    def place(self) -> str:
+        """Where the study is, from the user's home folder if it lies there; empty without a folder."""
+        if self.folder is None:
+            return ""
+        home = Path.home()
+        return str(Path("~") / self.folder.relative_to(home) if self.folder.is_relative_to(home) else self.folder)
 
     @property
     def hint(self) -> str:

@@ -1,0 +1,1 @@
+"""The *Embedding* widget: a map of postures and behaviours, linked with the video."""

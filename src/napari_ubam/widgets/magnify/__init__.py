@@ -1,0 +1,1 @@
+"""The widgets *Magnify* and *Transfer*: subjects drawn in other postures."""

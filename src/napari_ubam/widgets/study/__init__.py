@@ -1,0 +1,1 @@
+"""The *Study* widget: the table of recordings."""

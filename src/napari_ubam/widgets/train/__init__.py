@@ -1,0 +1,1 @@
+"""The *Train* widget: training in a process of its own."""

@@ -1,0 +1,1 @@
+"""The widgets *Video* and *Export video*."""

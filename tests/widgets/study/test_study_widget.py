@@ -1,0 +1,260 @@
+from types import SimpleNamespace
+
+import pytest
+from qtpy.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_ubam.settings import StudySettings
+from napari_ubam.study import Study, write_table
+from napari_ubam.video import open_frames
+from napari_ubam.widgets.study.region import corners
+from napari_ubam.widgets.study.study_widget import StudyWidget
+
+
+@pytest.fixture
+def widget(make_napari_viewer):
+    viewer = make_napari_viewer()
+    widget = StudyWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Study")
+    return widget
+
+
+def answer(monkeypatch, button):
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: button)
+
+
+def choose_folder(monkeypatch, folder):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(folder))
+
+
+def select(widget, row):
+    view = widget.panel.view
+    flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+    view.selectionModel().select(view.filtered.mapFromSource(widget.panel.table.index(row, 0)), flags)
+
+
+def names(widget):
+    return [recording.name for recording in widget.session.recordings]
+
+
+def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
+    widget.add_files(videos)
+    widget.add_files(videos[:1])
+    assert names(widget) == ["walk_0", "walk_1", "walk_2", "walk_3"]
+    for row, group in enumerate(["healthy", "healthy", "impaired", "impaired"]):
+        widget.panel.table.setData(widget.panel.table.index(row, 2), group)
+    assert "2 in healthy, 2 in impaired" in widget.summary.text()
+    assert "not saved" in widget.title.text()
+    widget.reference.setCurrentText("impaired")
+    widget.reference.activated.emit(1)
+    choose_folder(monkeypatch, tmp_path / "made")
+    assert widget.save_study()
+    study = Study.open(tmp_path / "made")
+    assert study.reference == "impaired"
+    assert study.groups == ["healthy", "impaired"]
+    assert "not saved" not in widget.title.text()
+
+
+def test_a_layer_without_a_file_is_copied_without_loss(qtbot, widget, frames, tmp_path, monkeypatch):
+    layer = widget.viewer.add_image(
+        frames, rgb=True, name="from memory", metadata={"ubam": {"subject": "s9", "group": "healthy"}}
+    )
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget.viewer.layers.selection.active = layer
+    widget._on_add_layers_clicked()
+    qtbot.waitUntil(lambda: widget.session.recordings != (), timeout=10_000)
+    (recording,) = widget.session.recordings
+    assert (recording.subject, recording.group) == ("s9", "healthy")
+    assert recording.path.parent == tmp_path / "made" / "recordings"
+    assert (open_frames(recording.path)[:] == frames).all()
+    assert widget.save_study()
+    widget.add_layers([layer])
+    assert len(widget.session.recordings) == 1
+
+
+def test_a_layer_that_is_no_video_is_refused_with_a_reason(qtbot, widget, frames, tmp_path, monkeypatch, notifications):
+    layer = widget.viewer.add_image(frames[..., 0].astype(float))
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget.add_layers([layer])
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=10_000)
+    assert "8-bit" in notifications[-1]
+    assert names(widget) == []
+
+
+def test_layers_of_videos_keep_their_file(widget, recordings):
+    from napari_ubam.widgets.layers import open_recording
+
+    layer = open_recording(widget.viewer, recordings[0])
+    widget.add_layers([layer])
+    assert [recording.path for recording in widget.session.recordings] == [recordings[0].path]
+
+
+def test_videos_and_tables_can_be_dropped(widget, videos, recordings, tmp_path):
+    write_table(tmp_path / "table.csv", recordings[:2])
+    drop(widget, tmp_path / "table.csv", videos[3])
+    assert names(widget) == ["walk_0", "walk_1", "walk_3"]
+    assert [recording.group for recording in widget.session.recordings] == ["healthy", "healthy", "unassigned"]
+
+
+def drop(widget, *paths):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    flags = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    widget.dropEvent(QDropEvent(QPointF(1, 1), *flags))
+
+
+def test_the_videos_in_a_folder_that_is_dropped_are_added(qtbot, widget, videos, tmp_path):
+    folder = videos[0].parent
+    (folder / "day2").mkdir()
+    videos[3].rename(folder / "day2" / "WALK.MKV")
+    (folder / "notes.txt").touch()
+    (folder / ".hidden.mkv").touch()
+    (tmp_path / "pictures").mkdir()
+    drop(widget, folder, tmp_path / "pictures")
+    qtbot.waitUntil(lambda: len(names(widget)) == 5, timeout=10_000)
+    assert names(widget) == ["walk_0", "walk_1", "walk_2", "WALK", "pictures"]
+
+
+def test_a_study_that_is_dropped_is_opened(widget, study):
+    drop(widget, study.folder)
+    assert widget.session.study == study
+
+
+def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notifications):
+    (tmp_path / "table.csv").write_text("file,who\na,b\n")
+    widget.import_table(tmp_path / "table.csv")
+    assert "no column path" in notifications[-1]
+
+
+def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
+    widget.open_study(study.folder)
+    select(widget, 1)
+    widget._on_draw_clicked()
+    widget.viewer.layers["region"].add_rectangles([corners((5, 6, 30, 40))])
+    widget._on_use_clicked()
+    assert [x.region for x in widget.session.recordings] == [None, (5, 6, 30, 40), None, None]
+    widget._on_clear_clicked()
+    assert widget.session.recordings[1].region is None
+
+
+def test_rows_are_removed(widget, study):
+    widget.open_study(study.folder)
+    remove = next(action for action in widget.panel.menu.actions() if action.text() == "Remove")
+    assert not remove.isEnabled()
+    select(widget, 0)
+    remove.trigger()
+    assert names(widget) == ["walk_1", "walk_2", "walk_3"]
+
+
+def test_a_study_with_a_folder_is_saved_by_itself(qtbot, widget, study):
+    widget.open_study(study.folder)
+    widget.panel.table.edit([0], "Session", "2")
+    assert "not saved" in widget.title.text()
+    qtbot.waitUntil(lambda: Study.open(study.folder).recordings[0].session == "2", timeout=10_000)
+    assert "✓ saved" in widget.title.text()
+    widget.session.undo.undo()
+    widget._on_new_clicked()  # which does not wait for it
+    assert Study.open(study.folder) == study
+
+
+def test_what_another_program_wrote_is_not_written_over_by_itself(widget, study, monkeypatch):
+    widget.open_study(study.folder)
+    study.replace(reference="impaired").save()
+    widget.panel.table.edit([0], "Session", "2")
+    assert not widget.session.save_by_itself()
+    assert "another program has changed the study" in widget.title.text()
+    assert Study.open(study.folder).reference == "impaired"
+    answer(monkeypatch, QMessageBox.StandardButton.Cancel)
+    widget._on_new_clicked()
+    assert len(names(widget)) == 4
+    assert widget.save_study()
+    assert Study.open(study.folder).reference == "healthy"
+    assert "✓ saved" in widget.title.text()
+
+
+def test_unsaved_changes_are_asked_about(widget, videos, tmp_path, monkeypatch):
+    widget.add_files(videos)
+    answer(monkeypatch, QMessageBox.StandardButton.Cancel)
+    widget._on_new_clicked()
+    assert len(names(widget)) == 4
+    answer(monkeypatch, QMessageBox.StandardButton.Save)
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget._on_new_clicked()
+    assert names(widget) == []
+    assert len(Study.open(tmp_path / "made").recordings) == 4
+    widget.add_files(videos)
+    answer(monkeypatch, QMessageBox.StandardButton.Discard)
+    widget._on_new_clicked()
+    assert names(widget) == []
+
+
+@pytest.fixture
+def remembered(monkeypatch):
+    """Keep what napari would remember for us."""
+    kept = SimpleNamespace(study=SimpleNamespace(last=""))
+    monkeypatch.setattr("napari_ubam.widgets.remembered.get_plugin_settings", lambda name: kept)
+    return kept
+
+
+def test_the_last_study_is_offered_when_napari_is_opened_again(qtbot, remembered, make_napari_viewer, study):
+    first = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(first)
+    assert first.offer.isHidden()
+    first.open_study(study.folder)
+    second = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(second)
+    assert second.session.study is None
+    assert study.folder.name in second.offer.text()
+    second.offer.linkActivated.emit(study.folder.as_uri())
+    assert second.session.folder == study.folder
+    assert second.offer.isHidden()
+
+
+def test_a_study_that_is_gone_is_not_offered(qtbot, remembered, make_napari_viewer, study):
+    remembered.study.last = str(study.folder)
+    (study.folder / "study.toml").unlink()
+    widget = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(widget)
+    assert widget.offer.isHidden()
+
+
+def test_changes_survive_closing_the_widget(widget, study):
+    widget.open_study(study.folder)
+    widget.panel.table.edit([0], "Session", "2")
+    viewer = widget.viewer
+    viewer.window.remove_dock_widget(widget)
+    again = StudyWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Study")
+    assert again.session.modified
+    assert again.session.recordings[0].session == "2"
+
+
+def test_a_folder_that_is_no_study_is_a_message(widget, tmp_path, notifications):
+    widget.open_study(tmp_path)
+    assert "is not a study" in notifications[-1]
+
+
+def test_a_table_that_cannot_be_saved_is_a_message_and_is_kept(widget, study, videos, monkeypatch, notifications):
+    widget.add_files(videos[:1])
+    choose_folder(monkeypatch, study.folder)
+    assert not widget.save_study()
+    assert "already" in notifications[-1]
+    assert names(widget) == ["walk_0"]
+    assert widget.session.folder is None
+
+
+def test_settings_of_the_study_are_saved(widget, study):
+    widget.open_study(study.folder)
+    assert not widget.session.modified
+    widget.form.fields["crop_size"].value = 64
+    assert widget.save_study()
+    assert Study.open(study.folder).settings.crop_size == 64
+
+
+def test_opening_a_study_changes_nothing(widget, study):
+    other = study.replace(settings=StudySettings(crop_size=64, background="none", mirror_to="left"))
+    other.save()
+    widget.open_study(study.folder)
+    assert widget.session.settings == other.settings
+    assert not widget.session.modified
