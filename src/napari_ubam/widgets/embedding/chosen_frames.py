@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
 from napari_ubam.progress import Progress, Report
+from napari_ubam.sampling import spread_rows
 from napari_ubam.study import Recording, read_provenance, write_boris, write_intervals
 from napari_ubam.video import ASSUMED_FPS
 from napari_ubam.widgets.dock import DockWidget, errors_shown
@@ -78,7 +79,7 @@ class ChosenFrames(QObject):
 
     def show_montage(self) -> None:
         """Show evenly spread frames side by side, in a layer."""
-        spread = self.rows[np.linspace(0, len(self.rows) - 1, min(len(self.rows), N_MONTAGE)).astype(int)]
+        spread = self.rows[spread_rows(len(self.rows), N_MONTAGE)]
         self._read(spread, "montage", lambda pictures: montage(pictures, min(_COLUMNS, len(pictures))))
 
     def show_clips(self) -> None:

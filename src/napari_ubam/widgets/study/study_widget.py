@@ -198,7 +198,8 @@ class StudyWidget(DockWidget):
         self.add_layers([x for x in self.viewer.layers if x in self.viewer.layers.selection and isinstance(x, Image)])
 
     def _on_add_files_clicked(self) -> None:
-        kinds = f"Videos and TIFFs ({' '.join(f'*{suffix}' for suffix in (*VIDEO_SUFFIXES, '.tif', '.tiff'))})"
+        suffixes = " ".join(f"*{suffix}" for suffix in (*VIDEO_SUFFIXES, ".tif", ".tiff", ".npy"))
+        kinds = f"Videos, TIFFs and arrays ({suffixes})"
         paths, _ = QFileDialog.getOpenFileNames(self, "Add recordings", "", f"{kinds};;All files (*)")
         if paths:
             self.add_files(map(Path, paths))
