@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any, Literal
 
@@ -67,6 +68,11 @@ class Section:
     table: pd.DataFrame | None = None
     caption: str = ""
     pictures: Sequence[tuple[np.ndarray, str]] = ()
+
+    @cached_property
+    def png(self) -> bytes:
+        """Its figure as PNG, for the page and for a file of its own; empty without a figure."""
+        return b"" if self.figure is None else encode_figure(self.figure, "png")
 
     @property
     def file_name(self) -> str:
@@ -139,7 +145,8 @@ def _section(i: int, section: Section) -> str:
     if section.items:
         parts.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in section.items) + "</ul>")
     if section.figure is not None:
-        parts.append(_figure(section.figure, section.caption or section.heading))
+        width = round(section.figure.get_figwidth() * 96)
+        parts.append(_image("png", section.png, width, section.caption or section.heading))
     parts += [_picture(picture, caption) for picture, caption in section.pictures]
     if section.table is not None:
         parts.append(_table(section.table, "" if section.figure is not None else section.caption))
@@ -152,10 +159,6 @@ def encode_figure(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     with rc_context({"svg.hashsalt": "napari-ubam", "svg.fonttype": "none"}):
         figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
-
-
-def _figure(figure: Figure, caption: str) -> str:
-    return _image("png", encode_figure(figure, "png"), round(figure.get_figwidth() * 96), caption)
 
 
 def _picture(picture: np.ndarray, caption: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from napari_ubam.analysis.projection import can_lay_out, centre, place, project
@@ -11,8 +9,8 @@ from napari_ubam.errors import StudyError
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import MapSettings
 from napari_ubam.study import (
+    CodeMap,
     KeptMap,
-    Recording,
     Study,
     embedding_path,
     fingerprint,
@@ -22,34 +20,6 @@ from napari_ubam.study import (
 )
 
 MAX_POINTS = 200_000  # more are thinned out evenly
-
-
-@dataclass(frozen=True, eq=False)
-class CodeMap:
-    """A map, one row a frame; those of a recording follow one another, in the order of time.
-
-    Attributes
-    ----------
-    position : ndarray of float32, shape (n, 2)
-        Where the frame lies.
-    recordings : tuple of Recording
-        Those that are on the map.
-    which : ndarray of int, shape (n,)
-        Whose the frame is, as a number in ``recordings``.
-    frame : ndarray of int64, shape (n,)
-        Absolute frame numbers in the files.
-    codes : ndarray of float32, shape (n, d)
-        What was laid out.
-    step : int
-        Every so many frames are on the map.
-    """
-
-    position: np.ndarray
-    recordings: tuple[Recording, ...]
-    which: np.ndarray
-    frame: np.ndarray
-    codes: np.ndarray
-    step: int
 
 
 def lay_out(study: Study, settings: MapSettings | None = None, *, report: Report = silent) -> CodeMap:

@@ -118,9 +118,9 @@ def _write_figure(study: Study, section: Section) -> None:
     """Write a section's figure, for slides and papers."""
     if section.figure is None:
         return
-    for kind in ("svg", "png"):
+    for kind, content in (("png", section.png), ("svg", encode_figure(section.figure, "svg"))):
         with atomic_path(study.results_folder / "figures" / f"{section.file_name}.{kind}") as temporary:
-            temporary.write_bytes(encode_figure(section.figure, kind))
+            temporary.write_bytes(content)
 
 
 def _moments(

@@ -14,7 +14,7 @@ from napari_ubam.study.embeddings import (
 )
 from napari_ubam.study.intervals import Interval, read_intervals, replace_intervals, write_intervals
 from napari_ubam.study.layers import save_layer
-from napari_ubam.study.maps import KeptMap, read_map, write_map
+from napari_ubam.study.maps import CodeMap, KeptMap, read_map, write_map
 from napari_ubam.study.npy import forget
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.results import (
@@ -36,6 +36,7 @@ from napari_ubam.study.track import track
 __all__ = [
     "CLUSTERS",
     "MUCH",
+    "CodeMap",
     "Crops",
     "Embedding",
     "Interval",

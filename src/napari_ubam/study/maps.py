@@ -13,7 +13,36 @@ from napari_ubam.study.arrays import open_arrays, write_arrays
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_ubam.study.study import Study
+    from napari_ubam.study.recording import Recording
+from napari_ubam.study.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class CodeMap:
+    """A map, one row a frame; those of a recording follow one another, in the order of time.
+
+    Attributes
+    ----------
+    position : ndarray of float32, shape (n, 2)
+        Where the frame lies.
+    recordings : tuple of Recording
+        Those that are on the map.
+    which : ndarray of int, shape (n,)
+        Whose the frame is, as a number in ``recordings``.
+    frame : ndarray of int64, shape (n,)
+        Absolute frame numbers in the files.
+    codes : ndarray of float32, shape (n, d)
+        What was laid out.
+    step : int
+        Every so many frames are on the map.
+    """
+
+    position: np.ndarray
+    recordings: tuple[Recording, ...]
+    which: np.ndarray
+    frame: np.ndarray
+    codes: np.ndarray
+    step: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,39 +10,21 @@ import pandas as pd
 from napari_ubam.analysis.stretches import stretches
 from napari_ubam.progress import Report, silent
 from napari_ubam.settings import MapSettings
-from napari_ubam.study import Interval, Recording, Study, embedding_path, read_clusters, read_result
+from napari_ubam.study import CodeMap, Interval, Recording, Study, embedding_path, read_clusters, read_result
 
 
 @dataclass(frozen=True, eq=False)
-class MapData:
-    """The map, one row a point; those of a recording follow one another, in the order of time.
+class MapData(CodeMap):
+    """The map, with what else is known of its points.
 
     Attributes
     ----------
-    position : ndarray of float32, shape (n, 2)
-        Where the point lies.
-    recordings : tuple of Recording
-        Those that are on the map.
-    which : ndarray of int, shape (n,)
-        Whose the point is, as a number in ``recordings``.
-    frame : ndarray of int64, shape (n,)
-        Absolute frame numbers in the files.
-    codes : ndarray of float32, shape (n, d)
-        The postures or behaviours.
-    step : int
-        Every so many frames are on the map.
     deviation : ndarray of float, shape (n,)
         NaN where it was not computed.
     cluster : ndarray of int, shape (n,)
         From 0; -1 where the frame is in no cluster, or it was not computed.
     """
 
-    position: np.ndarray
-    recordings: tuple[Recording, ...]
-    which: np.ndarray
-    frame: np.ndarray
-    codes: np.ndarray
-    step: int
     deviation: np.ndarray
     cluster: np.ndarray
 
@@ -98,6 +80,4 @@ def load_map(study: Study, settings: MapSettings, report: Report = silent) -> Ma
     if (study.results_folder / "deviation.csv").exists():
         deviation = of_frames(read_result(study, "deviation", "deviate"), "deviation")
     cluster = np.nan_to_num(of_frames(read_clusters(study), "cluster"), nan=-1).astype(int)
-    return MapData(
-        found.position, found.recordings, found.which, found.frame, found.codes, found.step, deviation, cluster
-    )
+    return MapData(**vars(found), deviation=deviation, cluster=cluster)
