@@ -51,7 +51,8 @@ class StudySettings(Settings):
     background: Background = Field(
         "auto", title="Background",
         description="How the still background is found: 'median' over the recording's time, 'none' where the "
-        "region moves with the subject, 'auto' decides for each recording.",
+        "region moves with the subject, 'auto' decides for each recording, and takes a subject out of the median that "
+        "never leaves its place.",
     )  # fmt: skip
     hide_others: bool = Field(
         True, title="Hide others",

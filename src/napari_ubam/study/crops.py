@@ -17,6 +17,7 @@ from napari_ubam.files import atomic_path
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import Background
 from napari_ubam.study.background import is_still, median_colour, median_picture
+from napari_ubam.study.empty_scene import empty_scene
 from napari_ubam.study.npy import NpyWriter, forget
 from napari_ubam.study.others import find_threshold, hide_others
 from napari_ubam.study.recording import Recording
@@ -25,7 +26,7 @@ from napari_ubam.study.study import TABLE_FILE, Study
 from napari_ubam.study.table import portable_path
 from napari_ubam.video import ASSUMED_FPS, estimate_length, open_frames
 
-_FORMAT = 4  # of the files in the cache; raise it when they change
+_FORMAT = 5  # of the files in the cache; raise it when they change
 _N_SAMPLES = 64  # frames that the background is the median of
 _REPORT_EVERY = 32  # frames
 _WORDS = {  # for what crops depend on; the others are settings of the study
@@ -287,7 +288,9 @@ def _sampled(study: Study, recording: Recording, n_frames: int) -> set[int]:
 
 def _background(path: Path, wanted: Background) -> np.ndarray | None:
     samples = np.load(path, mmap_mode="r")
-    return median_picture(samples) if wanted == "median" or is_still(samples) else None
+    if wanted == "median":
+        return median_picture(samples)
+    return empty_scene(samples, median_picture(samples)) if is_still(samples) else None
 
 
 def _hide_others(path: Path) -> None:

@@ -1,0 +1,154 @@
+"""The background without a subject that never leaves its place, such as somebody who walks on a treadmill.
+
+The median over time holds what such a subject always covers, its trunk, and ghosts of limbs that are mostly at one
+place. Both would look like background, differently in each recording, for each wears other clothes. Film makers call a
+picture without them a clean plate.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from napari_ubam.study.background import median_picture
+
+_COARSE = 128  # px of the longer side on which it is decided what is background
+_APART = (7, 19, 31)  # samples between two that are compared
+_LEAST, _NOISES = 6.0, 4.0  # a change is larger than this [grey levels], and than so many standard deviations of noise
+_SMALLEST = 12  # coarse px of a change that is somebody
+_REACH = 3  # coarse px between parts of one subject
+_ALWAYS = 0.7  # share of the comparisons in which somebody is there: that pixel's median may be the subject
+_MOST = 0.5  # share of the picture: of a subject that fills it, the background cannot be found
+_SCENERY = 0.05  # share of the picture that a part that never changes has at least, to be background for sure
+_ALIKE, _SAME = 9.0, 10.0  # grey levels between neighbours, and between moments, that show the same background
+_SEEN = 3  # samples in which a pixel's background has to be seen
+
+
+def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.ndarray:
+    """Find the background behind a subject that is always there.
+
+    Where two moments are compared, a subject that never leaves its place shows as changes all around it, in every
+    pair. Within the hulls of these changes, what never changes and is enclosed by what does is the subject. For the
+    rest, the background grows inwards from what surrounds the subject: a pixel belongs to it in the moments in which
+    it looks like its neighbours that do. What is never seen is painted over from around it (Telea, Journal of Graphics
+    Tools 2004).
+
+    Parameters
+    ----------
+    samples : ndarray of uint8, shape (n, Y, X, 3)
+        Pictures of the region at times spread over the recording; may be a memory map.
+    median : ndarray of uint8, shape (Y, X, 3)
+        Their median over time.
+    rows : int
+        How many rows are in memory at once.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+        The median itself where no subject is always there, or fills the picture.
+    """
+    height, width = median.shape[:2]
+    scale = min(1.0, _COARSE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    coarse = np.stack([cv2.resize(np.asarray(s), size, interpolation=cv2.INTER_AREA) for s in samples])
+    zone = _always_there(coarse)
+    if not zone.any() or zone.mean() > _MOST:
+        return median
+    inside, scenery = _enclosed(coarse, zone)
+    zone |= cv2.dilate(inside.astype(np.uint8), np.ones((7, 7))) > 0
+    picture, shown = _grow_inwards(coarse, ~zone | scenery, inside)
+    hidden = cv2.dilate(np.logical_not(shown.any(0)).astype(np.uint8), np.ones((3, 3)))
+    picture = cv2.inpaint(picture, hidden, 5, cv2.INPAINT_TELEA)
+
+    whole = width, height
+    painted = cv2.resize(picture, whole, interpolation=cv2.INTER_LINEAR)
+    unseen = cv2.resize(hidden, whole, interpolation=cv2.INTER_NEAREST) > 0
+    found = np.empty_like(median)
+    for top in range(0, height, rows):
+        part = slice(top, min(top + rows, height))
+        places = np.minimum((np.arange(part.start, part.stop) * size[1]) // height, size[1] - 1)
+        columns = np.minimum((np.arange(width) * size[0]) // width, size[0] - 1)
+        found[part] = _median_of(np.asarray(samples[:, part]), shown[:, places][:, :, columns])
+    return np.where(unseen[..., None], painted, found)
+
+
+def _always_there(pictures: np.ndarray) -> np.ndarray:
+    """Tell where somebody is at nearly all times: (h, w) bool."""
+    smooth = np.stack([cv2.GaussianBlur(p, (0, 0), 1).astype(np.int16) for p in pictures])
+    threshold = max(_LEAST, _NOISES * 1.4826 * float(np.median(np.abs(smooth - np.median(smooth, 0)))))
+    n = len(smooth)
+    pairs = [(t, (t + apart) % n) for apart in _APART if apart < n for t in range(n)]
+    there = np.zeros(pictures.shape[1:3], np.float32)
+    for one, two in pairs:
+        there += _hulls(np.abs(smooth[one] - smooth[two]).max(-1) > threshold)
+    always = (there > _ALWAYS * max(1, len(pairs))).astype(np.uint8)
+    return cv2.dilate(always, np.ones((5, 5))) > 0
+
+
+def _hulls(changed: np.ndarray) -> np.ndarray:
+    """Fill the convex hull of each group of changed pixels: (h, w) uint8."""
+    pixels = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _REACH + 1, 2 * _REACH + 1))
+    n, labels = cv2.connectedComponents(cv2.dilate(pixels, kernel))
+    hulls = np.zeros_like(pixels)
+    for label in range(1, n):
+        own = (labels == label) & (pixels > 0)
+        if own.sum() >= _SMALLEST:
+            cv2.fillConvexPoly(hulls, cv2.convexHull(cv2.findNonZero(own.astype(np.uint8))), 1)
+    return hulls
+
+
+def _enclosed(pictures: np.ndarray, zone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell what never changes: within the subject, enclosed by what does, and outside; (h, w) bool each.
+
+    The picture's edge may cut the subject off.
+    """
+    change = np.percentile(np.abs(pictures - np.median(pictures, 0)).max(-1), 97, axis=0)
+    varies = (change > max(_LEAST, 1.6 * float(np.median(change)))).astype(np.uint8)
+    n, labels = cv2.connectedComponents(1 - cv2.dilate(varies, np.ones((3, 3))), connectivity=4)
+    area = np.bincount(labels.ravel(), minlength=n)
+    edge = np.zeros(zone.shape, bool)
+    edge[[0, -1]], edge[:, [0, -1]] = True, True
+    leaves = np.bincount(labels[edge & ~zone], minlength=n) > 0  # the picture, beside the subject
+    beside = np.bincount(labels[cv2.dilate(zone.astype(np.uint8), np.ones((7, 7))) > 0], minlength=n) > 0
+    inside, scenery = beside & ~leaves, leaves & (area > _SCENERY * labels.size)
+    inside[0] = scenery[0] = False  # what changes
+    return inside[labels], scenery[labels]
+
+
+def _grow_inwards(
+    pictures: np.ndarray, known: np.ndarray, inside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Give the background (h, w, 3) as far as it is seen, and in which pictures each pixel shows it: (n, h, w) bool."""
+    smooth = np.stack([cv2.GaussianBlur(p, (0, 0), 0.6) for p in pictures]).astype(np.float32)
+    colour = np.median(smooth, 0)
+    known, tried = known.copy(), np.zeros(known.shape, int)
+    shown = np.broadcast_to(known, pictures.shape[:3]).copy()
+    while True:
+        weight = cv2.blur(known.astype(np.float32), (5, 5), borderType=cv2.BORDER_CONSTANT)
+        count = np.round(25 * weight).astype(int)
+        touching = cv2.dilate(known.astype(np.uint8), np.ones((3, 3))) > 0
+        y, x = np.nonzero(touching & ~known & ~inside & (count > tried))
+        if not len(y):
+            return colour.round().clip(0, 255).astype(np.uint8), shown
+        tried[y, x] = count[y, x]
+        beside = cv2.blur(colour * known[..., None], (5, 5), borderType=cv2.BORDER_CONSTANT)[y, x] / weight[y, x, None]
+        values = smooth[:, y, x]
+        far = np.abs(values - beside).max(-1)
+        nearest = values[far.argmin(0), np.arange(len(y))]
+        same = np.abs(values - nearest).max(-1) < _SAME
+        taken = (np.sum(far <= _ALIKE, 0) >= _SEEN) & (same.sum(0) >= _SEEN)
+        y, x = y[taken], x[taken]
+        shown[:, y, x] = same[:, taken]
+        for i, j, member, value in zip(y, x, same[:, taken].T, values[:, taken].swapaxes(0, 1), strict=True):
+            colour[i, j] = np.median(value[member], 0)
+        known[y, x] = True
+
+
+def _median_of(samples: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Take each pixel's median over the pictures (n, Y, X, 3) in which it is shown (n, Y, X)."""
+    values = samples.copy()
+    hidden = ~shown
+    odd = np.cumsum(hidden, 0) % 2 == 1
+    values[hidden & odd], values[hidden & ~odd] = 255, 0  # as many above as below leave the median where it is
+    return median_picture(values)
