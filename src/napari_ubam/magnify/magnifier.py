@@ -14,7 +14,8 @@ import torch
 
 from napari_ubam.magnify.limit import limit_movement
 from napari_ubam.magnify.marks import Marks, no_marks
-from napari_ubam.magnify.region import Region, warp_region
+from napari_ubam.magnify.region import Region
+from napari_ubam.magnify.warping import warp_region, warp_subject
 from napari_ubam.models.inputs import as_pictures
 from napari_ubam.models.landmarks import pixel_grid
 from napari_ubam.models.objectives import FOREGROUND
@@ -177,8 +178,9 @@ def _draw_warped(shot: Shot, generator: WarpGenerator, factor: float, device: to
     warp = _warp(shot, generator, wanted, device)
     flow, uncovered = warp.flow.cpu().numpy(), warp.uncovered[:, 0].cpu().numpy()
     fill = warp.fill.movedim(1, -1).cpu().numpy() * 127.5
+    move = warp_subject if shot.still else warp_region
     return [
-        warp_region(picture, region, flow[i], uncovered[i], fill[i], shot.background)
+        move(picture, region, flow[i], uncovered[i], fill[i], shot.background)
         for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True))
     ]
 

@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 
 EDGE = 0.06  # share of the region's side within which a change fades out at the region's edge
-STILL = 1 / 64  # shift below which a pixel stays as it is [px]; OpenCV itself rounds to 1/32
-CLOSED = 1 / 512  # share of the filling below which it cannot be seen
 
 _CUBIC = -0.75  # as in OpenCV
 _LARGEST = 256  # side of a grid up to which products of matrices are the quickest
@@ -177,51 +175,6 @@ def _turned(vectors: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
     """Turn vectors (..., 2) clockwise (y points down) by an angle [radians]."""
     cos, sin, x, y = np.cos(angle), np.sin(angle), vectors[..., 0], vectors[..., 1]
     return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
-
-
-def warp_region(
-    frame: np.ndarray, region: Region, flow: np.ndarray, uncovered: np.ndarray, fill: np.ndarray,
-    background: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Move the pixels of a frame inside its region, and fill what that uncovers.
-
-    Where the flow is zero and nothing is uncovered, the frame stays as it is to the last bit.
-
-    Parameters
-    ----------
-    frame : ndarray of uint8, shape (Y, X, 3)
-        The original frame.
-    region : Region
-        Where.
-    flow : ndarray, shape (g, g, 2)
-        Where each pixel comes from minus where it is, x and y in units of half the square's side.
-    uncovered : ndarray, shape (g, g)
-        How much is filled, in [0, 1].
-    fill : ndarray, shape (g, g, 3)
-        What to fill with, as difference from the background in grey levels.
-    background : ndarray of uint8, shape (n, n, 3)
-        The square's own background, as the network saw it.
-
-    Returns
-    -------
-    ndarray of uint8, shape (Y, X, 3)
-    """
-    result = frame.copy()
-    shift = region.vectors_to_frame(flow)
-    moving = region.within(np.abs(shift).max(-1) > STILL)
-    if 0 not in moving.shape:
-        (x, y), fade = moving.pixels(), moving.fade()
-        map_x, map_y = (at + fade * moving.spread(shift[..., i].astype(np.float32)) for i, at in enumerate((x, y)))
-        moved = cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        result[moving.rows, moving.columns] = moved
-    filled = region.within(uncovered > CLOSED)
-    if 0 not in filled.shape:
-        share = filled.spread(uncovered.astype(np.float32), smooth=False) * filled.fade()
-        still = filled.spread(background, smooth=False)
-        filling = cv2.add(still, filled.spread(fill.astype(np.float32), smooth=False), dtype=cv2.CV_8U)
-        part = result[filled.rows, filled.columns]
-        part[:] = cv2.blendLinear(np.ascontiguousarray(part), filling, 1 - share, share)
-    return result
 
 
 def _product(coarse: np.ndarray, at_y: np.ndarray, at_x: np.ndarray, smooth: bool) -> np.ndarray:
