@@ -80,6 +80,15 @@ def test_where_the_subject_moves_about_the_median_holds():
     np.testing.assert_array_equal(empty_scene(pictures, median), median)
 
 
+def test_of_somebody_who_passes_the_median_holds():
+    def passer_by(picture, t):
+        cv2.rectangle(picture, (3 * t - 60, 20), (3 * t - 20, 90), (60, 50, 40), -1)
+
+    pictures = film(room(100, 100), passer_by)
+    median = median_picture(pictures)
+    np.testing.assert_array_equal(empty_scene(pictures, median), median)
+
+
 def test_a_paw_that_leaves_its_place_is_no_subject_that_is_always_there():
     def paw(picture, t):
         if t % 4 == 0:

@@ -13,11 +13,10 @@ import numpy as np
 from napari_ubam.study.background import median_picture
 
 _COARSE = 128  # px of the longer side on which it is decided what is background
-_APART = (7, 19, 31)  # samples between two that are compared
 _LEAST, _NOISES = 6.0, 4.0  # a change is larger than this [grey levels], and than so many standard deviations of noise
 _SMALLEST = 12  # coarse px of a change that is somebody
 _REACH = 3  # coarse px between parts of one subject
-_ALWAYS = 0.7  # share of the comparisons in which somebody is there: that pixel's median may be the subject
+_MOSTLY, _ALWAYS = 0.5, 0.9  # share of the time in which somebody is there
 _MOST = 0.5  # share of the picture: of a subject that fills it, the background cannot be found
 _SCENERY = 0.05  # share of the picture that a part that never changes has at least, to be background for sure
 _ALIKE, _SAME = 9.0, 10.0  # grey levels between neighbours, and between moments, that show the same background
@@ -27,11 +26,11 @@ _SEEN = 3  # samples in which a pixel's background has to be seen
 def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.ndarray:
     """Find the background behind a subject that is always there.
 
-    Where two moments are compared, a subject that never leaves its place shows as changes all around it, in every
-    pair. Within the hulls of these changes, what never changes and is enclosed by what does is the subject. For the
-    rest, the background grows inwards from what surrounds the subject: a pixel belongs to it in the moments in which
-    it looks like its neighbours that do. What is never seen is painted over from around it (Telea, Journal of Graphics
-    Tools 2004).
+    A subject that never leaves its place differs from the median all around its trunk, at all times, whereas one that
+    moves about, or passes, is nowhere always. Within the hulls of these differences, what never changes and is enclosed
+    by what does is the subject. For the rest, the background grows inwards from what surrounds the subject: a pixel
+    belongs to it in the moments in which it looks like its neighbours that do. What is never seen is painted over from
+    around it (Telea, Journal of Graphics Tools 2004).
 
     Parameters
     ----------
@@ -73,16 +72,15 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.n
 
 
 def _always_there(pictures: np.ndarray) -> np.ndarray:
-    """Tell where somebody is at nearly all times: (h, w) bool."""
+    """Tell where somebody is most of the time, who is at some places nearly always: (h, w) bool."""
     smooth = np.stack([cv2.GaussianBlur(p, (0, 0), 1).astype(np.int16) for p in pictures])
-    threshold = max(_LEAST, _NOISES * 1.4826 * float(np.median(np.abs(smooth - np.median(smooth, 0)))))
-    n = len(smooth)
-    pairs = [(t, (t + apart) % n) for apart in _APART if apart < n for t in range(n)]
-    there = np.zeros(pictures.shape[1:3], np.float32)
-    for one, two in pairs:
-        there += _hulls(np.abs(smooth[one] - smooth[two]).max(-1) > threshold)
-    always = (there > _ALWAYS * max(1, len(pairs))).astype(np.uint8)
-    return cv2.dilate(always, np.ones((5, 5))) > 0
+    change = np.abs(smooth - np.median(smooth, 0))
+    threshold = max(_LEAST, _NOISES * 1.4826 * float(np.median(change)))
+    there = np.mean([_hulls(of > threshold) for of in change.max(-1)], axis=0)
+    n, labels = cv2.connectedComponents((there > _MOSTLY).astype(np.uint8))
+    stays = np.bincount(labels[there > _ALWAYS], minlength=n) > 0
+    stays[0] = False
+    return cv2.dilate(stays[labels].astype(np.uint8), np.ones((5, 5))) > 0
 
 
 def _hulls(changed: np.ndarray) -> np.ndarray:
