@@ -78,6 +78,8 @@ class Shot:
         How far each landmark deviates; 1 is the 95th percentile of the reference subjects.
     left : ndarray of bool, shape (B,)
         Frames that are left as they are, and not marked.
+    is_empty : bool
+        Whether nothing of the subject is in the background: then it can be cut out.
     """
 
     frame: np.ndarray
@@ -92,6 +94,7 @@ class Shot:
     score: np.ndarray
     parts: np.ndarray
     left: np.ndarray
+    is_empty: bool = False
 
     def without_left(self) -> Shot:
         """Give the frames that are not left as they are."""
@@ -178,7 +181,7 @@ def _draw_warped(shot: Shot, generator: WarpGenerator, factor: float, device: to
     warp = _warp(shot, generator, wanted, device)
     flow, uncovered = warp.flow.cpu().numpy(), warp.uncovered[:, 0].cpu().numpy()
     fill = warp.fill.movedim(1, -1).cpu().numpy() * 127.5
-    move = warp_subject if shot.still else warp_region
+    move = warp_subject if shot.still and shot.is_empty else warp_region
     return [
         move(picture, region, flow[i], uncovered[i], fill[i], shot.background)
         for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True))

@@ -207,7 +207,7 @@ class Magnifier:
         return Shot(
             self.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored,
             self._background, crops.background is not None, self._embedding.posture[rows],
-            reference.reference[rows], reference.score[rows], reference.parts[rows], self.left[rows],
+            reference.reference[rows], reference.score[rows], reference.parts[rows], self.left[rows], crops.is_empty,
         )  # fmt: skip
 
     def _range(self) -> str:

@@ -139,4 +139,5 @@ def _shot(of: _Known, rows: np.ndarray) -> Shot:
     return Shot(
         crops.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored, background,
         crops.background is not None, codes, codes, np.zeros(n), np.zeros((n, 1)), np.zeros(n, bool),
+        crops.is_empty,
     )  # fmt: skip

@@ -65,6 +65,8 @@ class Crops:
         Frames per second; 0 if unknown.
     mirrored : bool
         Whether ``frames`` and ``background`` show the mirror image of the video.
+    is_empty : bool
+        Whether nothing of the subject is in the background.
     """
 
     frames: np.ndarray
@@ -74,6 +76,7 @@ class Crops:
     background: np.ndarray | None
     fps: float
     mirrored: bool
+    is_empty: bool = False
 
 
 def load_crops(study: Study, recording: Recording, report: Report = silent) -> Crops:
@@ -233,6 +236,7 @@ def _read(folder: Path, key: dict[str, Any]) -> Crops | None:
             background=np.load(folder / "background.npy") if about["has_background"] else None,
             fps=about["fps"],
             mirrored=key["mirrored"],
+            is_empty=about["is_empty"],
         )
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
@@ -265,7 +269,9 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
                         report(Progress(stage, i, len(frame)))
             if not crops.count:
                 raise VideoError(f"No frame of {recording.path} can be decoded. Copy the video again from its source.")
-            background = _background(new / "samples.npy", study.settings.background) if sampled else None
+            background, is_empty = None, False
+            if sampled:
+                background, is_empty = _background(new / "samples.npy", study.settings.background)
             (new / "samples.npy").unlink()
             if background is None and study.settings.hide_others:
                 _hide_others(new / "crops.npy")
@@ -273,7 +279,9 @@ def _decode(study: Study, recording: Recording, folder: Path, key: dict[str, Any
                 np.save(new / "background.npy", background)
             done = slice(crops.count)
             np.savez(new / "index.npz", frame=frame[done], squares=squares[done], interpolated=interpolated[done])
-            about = {"key": key, "fps": float(source.fps), "has_background": background is not None}
+            about = {
+                "key": key, "fps": float(source.fps), "has_background": background is not None, "is_empty": is_empty,
+            }  # fmt: skip
             (new / "crops.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         report(Progress(stage, crops.count, crops.count, message=source.problem or ""))
 
@@ -286,11 +294,14 @@ def _sampled(study: Study, recording: Recording, n_frames: int) -> set[int]:
     return set(np.linspace(0, n_frames - 1, min(_N_SAMPLES, n_frames)).round().astype(int).tolist())
 
 
-def _background(path: Path, wanted: Background) -> np.ndarray | None:
+def _background(path: Path, wanted: Background) -> tuple[np.ndarray | None, bool]:
+    """Find the background, if it is still, and whether nothing of the subject is in it."""
     samples = np.load(path, mmap_mode="r")
-    if wanted == "median":
-        return median_picture(samples)
-    return empty_scene(samples, median_picture(samples)) if is_still(samples) else None
+    if wanted == "auto" and not is_still(samples):
+        return None, False
+    median = median_picture(samples)
+    scene, is_empty = empty_scene(samples, median)
+    return (scene, is_empty) if wanted == "auto" else (median, is_empty and scene is median)
 
 
 def _hide_others(path: Path) -> None:

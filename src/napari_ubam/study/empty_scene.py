@@ -20,10 +20,11 @@ _MOSTLY, _ALWAYS = 0.5, 0.9  # share of the time in which somebody is there
 _MOST = 0.5  # share of the picture: of a subject that fills it, the background cannot be found
 _SCENERY = 0.05  # share of the picture that a part that never changes has at least, to be background for sure
 _ALIKE, _SAME = 9.0, 10.0  # grey levels between neighbours, and between moments, that show the same background
+_CHANGED, _LEFT = 12, 0.3  # grey levels that matter, and the share of the median's edges that may be left there
 _SEEN = 3  # samples in which a pixel's background has to be seen
 
 
-def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.ndarray:
+def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tuple[np.ndarray, bool]:
     """Find the background behind a subject that is always there.
 
     A subject that never leaves its place differs from the median all around its trunk, at all times, whereas one that
@@ -31,6 +32,9 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.n
     by what does is the subject. For the rest, the background grows inwards from what surrounds the subject: a pixel
     belongs to it in the moments in which it looks like its neighbours that do. What is never seen is painted over from
     around it (Telea, Journal of Graphics Tools 2004).
+
+    The result is believed if the subject's outline is gone: where it differs from the median, the picture has lost most
+    of the median's edges.
 
     Parameters
     ----------
@@ -43,8 +47,10 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.n
 
     Returns
     -------
-    ndarray of uint8, shape (Y, X, 3)
-        The median itself where no subject is always there, or fills the picture.
+    picture : ndarray of uint8, shape (Y, X, 3)
+        The median itself where no subject is always there, or where its background cannot be found.
+    is_empty : bool
+        Whether no subject is in it.
     """
     height, width = median.shape[:2]
     scale = min(1.0, _COARSE / max(height, width))
@@ -52,12 +58,14 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.n
     coarse = np.stack([cv2.resize(np.asarray(s), size, interpolation=cv2.INTER_AREA) for s in samples])
     zone = _always_there(coarse)
     if not zone.any() or zone.mean() > _MOST:
-        return median
+        return median, not zone.any()
     inside, scenery = _enclosed(coarse, zone)
     zone |= cv2.dilate(inside.astype(np.uint8), np.ones((7, 7))) > 0
     picture, shown = _grow_inwards(coarse, ~zone | scenery, inside)
     hidden = cv2.dilate(np.logical_not(shown.any(0)).astype(np.uint8), np.ones((3, 3)))
     picture = cv2.inpaint(picture, hidden, 5, cv2.INPAINT_TELEA)
+    if not _has_lost_its_outline(median_picture(coarse), picture):
+        return median, False
 
     whole = width, height
     painted = cv2.resize(picture, whole, interpolation=cv2.INTER_LINEAR)
@@ -68,7 +76,7 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> np.n
         places = np.minimum((np.arange(part.start, part.stop) * size[1]) // height, size[1] - 1)
         columns = np.minimum((np.arange(width) * size[0]) // width, size[0] - 1)
         found[part] = _median_of(np.asarray(samples[:, part]), shown[:, places][:, :, columns])
-    return np.where(unseen[..., None], painted, found)
+    return np.where(unseen[..., None], painted, found), True
 
 
 def _always_there(pictures: np.ndarray) -> np.ndarray:
@@ -141,6 +149,21 @@ def _grow_inwards(
         for i, j, member, value in zip(y, x, same[:, taken].T, values[:, taken].swapaxes(0, 1), strict=True):
             colour[i, j] = np.median(value[member], 0)
         known[y, x] = True
+
+
+def _has_lost_its_outline(median: np.ndarray, picture: np.ndarray) -> bool:
+    kernel = np.ones((3, 3), np.uint8)
+    changed = (cv2.absdiff(median, picture).max(-1) > _CHANGED).astype(np.uint8)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, kernel)
+    outline = (cv2.dilate(changed, kernel) > 0) & (cv2.erode(changed, kernel) == 0)
+    return bool(outline.any()) and bool(_edges(picture)[outline].mean() < _LEFT * _edges(median)[outline].mean())
+
+
+def _edges(picture: np.ndarray) -> np.ndarray:
+    """Give how steep the steepest of the colours is at each pixel: (h, w)."""
+    smooth = [cv2.GaussianBlur(colour, (0, 0), 1) for colour in cv2.split(picture)]
+    slopes = [np.hypot(cv2.Sobel(c, cv2.CV_32F, 1, 0), cv2.Sobel(c, cv2.CV_32F, 0, 1)) for c in smooth]
+    return np.max(slopes, axis=0)
 
 
 def _median_of(samples: np.ndarray, shown: np.ndarray) -> np.ndarray:
