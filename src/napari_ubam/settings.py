@@ -317,6 +317,11 @@ class CompareSettings(Settings):
         description="Share of the reference subjects' own frames that may count as deviating importantly, and as "
         "abnormal.",
     )  # fmt: skip
+    n_phases: int = Field(
+        10, ge=2, le=100, title="Phases",
+        description="Into how many parts the cycle is cut, where the movement repeats itself, to see in which of them "
+        "subjects deviate.",
+    )  # fmt: skip
     nuisances: str = Field(
         "camera", title="Nuisances",
         description="Further columns of the table, with commas between them, that say how recordings were made: it is "
