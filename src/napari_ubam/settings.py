@@ -19,6 +19,15 @@ ReferenceKind = Literal["context", "nearest"]
 Turn = Literal["none", "body"]
 Unreliable = Literal["leave", "magnify"]
 Show = Literal["magnified", "side-by-side", "heatmap"]
+OneClassKind = Literal["gaussian", "linear"]
+OneClass = Annotated[
+    OneClassKind,
+    Field(
+        title="One-class machine",
+        description="What says which frames and clips are abnormal, trained on reference subjects. 'gaussian': a broad "
+        "kernel, finds what is unusual together. 'linear': as in the paper, each component by itself.",
+    ),
+]
 Device = Annotated[
     str,
     Field(
@@ -277,6 +286,7 @@ class CheckSettings(Settings):
         0.05, gt=0, lt=1, title="Error rate",
         description="Share of the reference subjects' own frames that may count as deviating, and as abnormal.",
     )  # fmt: skip
+    one_class: OneClass = "gaussian"
     n_shuffles: int = Field(
         20, ge=1, le=10_000, title="Shuffles",
         description="How often it is drawn by lot who belongs to the reference group: the control.",
@@ -317,6 +327,7 @@ class CompareSettings(Settings):
         description="Share of the reference subjects' own frames that may count as deviating importantly, and as "
         "abnormal.",
     )  # fmt: skip
+    one_class: OneClass = "linear"
     n_phases: int = Field(
         10, ge=2, le=100, title="Phases",
         description="Into how many parts the cycle is cut, where the movement repeats itself, to see in which of them "

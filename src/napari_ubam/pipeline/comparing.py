@@ -101,7 +101,9 @@ def _scores(
         by_subject.setdefault(own.recording.subject, []).append(own.behaviour)
     behaviours = {subject: np.concatenate(parts) for subject, parts in by_subject.items()}
     references = [s for s in behaviours if study.subjects[s] == study.reference]
-    abnormal = abnormal_shares(behaviours, behaviours, references, N_COMPONENTS, settings.error_rate)
+    abnormal = abnormal_shares(
+        behaviours, behaviours, references, N_COMPONENTS, settings.error_rate, settings.one_class
+    )
     important = important_frames(frames, study.reference, settings.error_rate)
     return subjects.merge(important[["subject", "important"]], "left", "subject").merge(
         abnormal[["subject", "before"]].rename(columns={"before": "abnormal"}), "left", "subject"
