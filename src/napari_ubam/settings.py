@@ -233,8 +233,8 @@ class DeviateSettings(Settings):
     reference: ReferenceKind = Field(
         "context", title="Reference",
         description="'context': what a normal subject of this build shows at the same point of the movement. "
-        "'nearest': the paper's, the 5 nearest single frames of the reference group, to compare with; the settings "
-        "below do not count then.",
+        "'nearest': the paper's, the 5 nearest single frames of the reference group, to compare with; of the settings "
+        "below, only the device counts then.",
     )  # fmt: skip
     context: float = Field(
         0.4, ge=0, le=10, title="Context [s]",
@@ -244,10 +244,16 @@ class DeviateSettings(Settings):
         8, ge=1, le=100, title="Nearest frames",
         description="How many matching frames of each reference subject are averaged.",
     )  # fmt: skip
+    n_moments: int = Field(
+        2000, ge=100, le=1_000_000, title="Moments",
+        description="How many frames of each reference subject are kept to match with, evenly spread over its "
+        "recordings. More is slower, and needed where the movement hardly ever repeats itself.",
+    )  # fmt: skip
     smooth: float = Field(
         0.1, ge=0, le=5, title="Smooth [s]",
         description="Width of the smoothing of the reference posture in time (standard deviation).",
     )  # fmt: skip
+    device: Device = "auto"
 
 
 class KeypointSettings(Settings):
