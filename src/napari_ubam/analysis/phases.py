@@ -19,6 +19,7 @@ from napari_ubam.analysis.periods import LEAST_CYCLES, SHORTEST, Period, find_pe
 
 WIDTH = 0.75  # periods, standard deviation of the window in which what goes round is measured
 LEAST_LIKE = 0.5  # share of what goes round in the direction of the reference group; less is another movement
+WEAK = 0.1  # times the power at the best of several periods: what goes round so weakly is none
 STILL = 0.25  # times the usual swing of a recording: a frame with less has no phase
 
 
@@ -110,7 +111,7 @@ def _common_direction(
 
 
 def _like_others(codes: np.ndarray, period: Period, direction: np.ndarray) -> Period:
-    """Give the period, its half or its double: where most goes round in the common direction."""
+    """Give the period, its half or its double: the one whose cycle is most like the others', if it is no weak one."""
     if not period.found:
         return period
     lengths = [
@@ -118,20 +119,26 @@ def _like_others(codes: np.ndarray, period: Period, direction: np.ndarray) -> Pe
         for frames in (period.frames, period.frames / 2, period.frames * 2)
         if SHORTEST <= frames <= len(codes) / LEAST_CYCLES
     ]
-    power = [np.mean(np.abs(_going_round(codes, frames) @ direction.conj()) ** 2) for frames in lengths]
-    return Period(lengths[int(np.argmax(power))], period.strength)
+    projected, like = zip(*(_along(codes, frames, direction) for frames in lengths), strict=True)
+    power = [np.mean(np.abs(p) ** 2) for p in projected]
+    clear = [i for i in range(len(lengths)) if power[i] >= WEAK * max(power)]
+    return Period(lengths[max(clear, key=lambda i: like[i])], period.strength)
+
+
+def _along(codes: np.ndarray, frames: float, direction: np.ndarray) -> tuple[np.ndarray, float]:
+    """Give what goes round in the common direction, (T,) complex, and its share of all that goes round."""
+    round_ = _going_round(codes, frames)
+    projected = round_ @ direction.conj()
+    return projected, float((np.abs(projected) ** 2).sum() / max((np.abs(round_) ** 2).sum(), 1e-30))
 
 
 def _cycle(codes: np.ndarray, period: Period, direction: np.ndarray) -> Cycle:
     if not period.found:
         return _without(period, codes, period.note)
-    round_ = _going_round(codes, period.frames)
-    projected = round_ @ direction.conj()
-    size = np.abs(projected)
-    like = float((size**2).mean() / (np.abs(round_) ** 2).sum(1).mean())
+    projected, like = _along(codes, period.frames, direction)
     if like < LEAST_LIKE:
         return _without(period, codes, "its cycle is another one than that of the reference group", like)
-    phase = np.angle(projected) / (2 * np.pi) % 1
+    size, phase = np.abs(projected), np.angle(projected) / (2 * np.pi) % 1
     return Cycle(period, np.where(size >= STILL * np.median(size), phase, np.nan), like)
 
 
