@@ -201,7 +201,11 @@ def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> lis
             trends,
             "Slope of the deviation a day, with 95 % limits; p is of the subjects' own slopes.",
         ),
-        "Change points": (changes, "After which session a subject's deviation is on another level."),
+        "Change points": (
+            changes,
+            "After which session a subject's deviation is on another level. p supposes that without a change one "
+            "session says nothing of the next.",
+        ),
         "Recovery": (
             recovery,
             "The last session's behaviour against the subject's own first session (its baseline): how much is left of "
