@@ -11,6 +11,8 @@ import argparse
 
 import numpy as np
 import pandas as pd
+from group_levels import levels
+from group_speed import deviation_speed, neighbours_speed
 from scipy.signal import lfilter
 from scipy.stats import chisquare
 
@@ -206,18 +208,30 @@ def _met(good: bool) -> str:
 
 
 def main() -> None:
-    """Run everything."""
+    """Run everything, or one part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000, help="how many studies are simulated")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("tests", "levels", "found", "speed"), help="run one part alone")
+    parser.add_argument("--references", type=int, default=20, help="reference subjects whose deviation is timed")
+    parser.add_argument("--others", type=int, default=5, help="other subjects whose deviation is timed")
+    parser.add_argument("--frames", type=int, default=4000, help="frames of each")
+    parser.add_argument("--device", default="cpu", help="where neighbours are looked for")
     given = parser.parse_args()
-    false_alarms(given.studies, given.seed)
-    left_out_subjects(given.studies, given.seed)
-    coverage(given.studies, given.seed)
-    moved_intervals(given.studies // 5, given.seed)  # each is fitted many times
-    recovery(20, given.seed)
-    walkers(given.seed)
-    stimulation(given.seed)
+    if given.only in (None, "tests"):
+        false_alarms(given.studies, given.seed)
+        left_out_subjects(given.studies, given.seed)
+        coverage(given.studies, given.seed)
+        moved_intervals(given.studies // 5, given.seed)  # each is fitted many times
+    if given.only in (None, "levels"):
+        levels(given.studies, given.seed, simulate)
+    if given.only in (None, "found"):
+        recovery(20, given.seed)
+        walkers(given.seed)
+        stimulation(given.seed)
+    if given.only in (None, "speed"):
+        neighbours_speed(given.device, given.seed)
+        deviation_speed(given.references, given.others, given.frames, given.device, given.seed)
 
 
 if __name__ == "__main__":

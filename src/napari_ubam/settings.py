@@ -19,6 +19,15 @@ ReferenceKind = Literal["context", "nearest"]
 Turn = Literal["none", "body"]
 Unreliable = Literal["leave", "magnify"]
 Show = Literal["magnified", "side-by-side", "heatmap"]
+OneClassKind = Literal["gaussian", "linear"]
+OneClass = Annotated[
+    OneClassKind,
+    Field(
+        title="One-class machine",
+        description="What says which frames and clips are abnormal, trained on reference subjects. 'gaussian': a broad "
+        "kernel, finds what is unusual together. 'linear': as in the paper, each component by itself.",
+    ),
+]
 Device = Annotated[
     str,
     Field(
@@ -224,8 +233,8 @@ class DeviateSettings(Settings):
     reference: ReferenceKind = Field(
         "context", title="Reference",
         description="'context': what a normal subject of this build shows at the same point of the movement. "
-        "'nearest': the paper's, the 5 nearest single frames of the reference group, to compare with; the settings "
-        "below do not count then.",
+        "'nearest': the paper's, the 5 nearest single frames of the reference group, to compare with; of the settings "
+        "below, only the device counts then.",
     )  # fmt: skip
     context: float = Field(
         0.4, ge=0, le=10, title="Context [s]",
@@ -235,10 +244,16 @@ class DeviateSettings(Settings):
         8, ge=1, le=100, title="Nearest frames",
         description="How many matching frames of each reference subject are averaged.",
     )  # fmt: skip
+    n_moments: int = Field(
+        2000, ge=100, le=1_000_000, title="Moments",
+        description="How many frames of each reference subject are kept to match with, evenly spread over its "
+        "recordings. More is slower, and needed where the movement hardly ever repeats itself.",
+    )  # fmt: skip
     smooth: float = Field(
         0.1, ge=0, le=5, title="Smooth [s]",
         description="Width of the smoothing of the reference posture in time (standard deviation).",
     )  # fmt: skip
+    device: Device = "auto"
 
 
 class KeypointSettings(Settings):
@@ -277,6 +292,7 @@ class CheckSettings(Settings):
         0.05, gt=0, lt=1, title="Error rate",
         description="Share of the reference subjects' own frames that may count as deviating, and as abnormal.",
     )  # fmt: skip
+    one_class: OneClass = "gaussian"
     n_shuffles: int = Field(
         20, ge=1, le=10_000, title="Shuffles",
         description="How often it is drawn by lot who belongs to the reference group: the control.",
@@ -316,6 +332,12 @@ class CompareSettings(Settings):
         0.05, ge=0.001, le=0.5, title="Error rate",
         description="Share of the reference subjects' own frames that may count as deviating importantly, and as "
         "abnormal.",
+    )  # fmt: skip
+    one_class: OneClass = "linear"
+    n_phases: int = Field(
+        10, ge=2, le=100, title="Phases",
+        description="Into how many parts the cycle is cut, where the movement repeats itself, to see in which of them "
+        "subjects deviate.",
     )  # fmt: skip
     nuisances: str = Field(
         "camera", title="Nuisances",

@@ -303,3 +303,15 @@ def test_the_reference_band_is_that_of_the_other_reference_subjects_each_countin
     frames.loc[:49, "reliable"] = False
     assert reference_band(frames, "healthy", "b")[0] == pytest.approx(0.525)
     assert np.isnan(reference_band(frames, "other")).all()
+
+
+def test_of_long_recordings_some_moments_are_enough():
+    rng = np.random.default_rng(3)
+    movements = {f"h{i}": movement(f"h{i}", "healthy", walk(rng, n_frames=400)) for i in range(4)}
+    movements["odd"] = movement("odd", "impaired", walk(rng, deviation=0.6, n_frames=400))
+    whole, few = (
+        measure_deviation(movements, DeviateSettings(n_moments=n), points=True)["odd"].score for n in (2000, 100)
+    )
+    assert np.corrcoef(whole, few)[0, 1] > 0.95
+    assert not np.array_equal(whole, few)
+    assert few.mean() == pytest.approx(whole.mean(), rel=0.1)

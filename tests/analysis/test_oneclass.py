@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from napari_ubam.analysis.oneclass import abnormal_shares, shuffled_shares, silhouettes
+from napari_ubam.settings import OneClassKind
 
 Features = dict[str, np.ndarray]
+KINDS = pytest.mark.parametrize("kind", ["gaussian", "linear"])
 HEALTHY = [f"h{i}" for i in range(8)]
 
 
@@ -18,25 +20,29 @@ def moved(features: Features, subjects: str, by: float) -> Features:
     return {s: x + by * (s[0] in subjects) for s, x in features.items()}
 
 
-def test_unchanged_subjects_are_abnormal_at_about_nu(cloud: Features):
-    found = abnormal_shares(cloud, cloud, HEALTHY, nu=0.05).set_index("subject")
+@KINDS
+def test_unchanged_subjects_are_abnormal_at_about_nu(cloud: Features, kind: OneClassKind):
+    found = abnormal_shares(cloud, cloud, HEALTHY, nu=0.05, kind=kind).set_index("subject")
     assert list(found.index) == list(cloud)
     assert found["before"].mean() == pytest.approx(5, abs=2.5)
     assert found["before"].max() < 15
     np.testing.assert_array_equal(found["change"], 0)
 
 
-def test_a_shifted_subject_is_abnormal(cloud: Features):
-    found = abnormal_shares(cloud, moved(cloud, "i", 3), HEALTHY).set_index("subject")
+@KINDS
+@pytest.mark.parametrize("by", [3, -3])
+def test_a_shifted_subject_is_abnormal_in_either_direction(cloud: Features, kind: OneClassKind, by: float):
+    found = abnormal_shares(cloud, moved(cloud, "i", by), HEALTHY, kind=kind).set_index("subject")
     assert (found.loc[["i0", "i3"], "before"] < 15).all()
     assert (found.loc[["i0", "i3"], "after"] > 95).all()
     np.testing.assert_array_equal(found.loc[HEALTHY, "change"], 0)
 
 
-def test_nobody_is_scored_by_a_machine_that_saw_it(cloud: Features):
+@KINDS
+def test_nobody_is_scored_by_a_machine_that_saw_it(cloud: Features, kind: OneClassKind):
     """A shifted reference subject is as abnormal as any other; the machines that it trains are the others'."""
     odd = {s: x + 6 * (s == "h0") for s, x in cloud.items()}
-    found = abnormal_shares(odd, odd, HEALTHY).set_index("subject")
+    found = abnormal_shares(odd, odd, HEALTHY, kind=kind).set_index("subject")
     assert found.loc["h0", "before"] > 95
 
 
@@ -59,9 +65,10 @@ def test_shuffles_are_repeatable_and_told_of(cloud: Features):
     assert told[:3] == [(0, 2), (1, 2), (2, 2)]
 
 
-def test_frames_that_are_all_equal_are_no_error():
+@KINDS
+def test_frames_that_are_all_equal_are_no_error(kind: OneClassKind):
     still = {s: np.ones((4, 5)) for s in ("h0", "h1", "i0")}
-    found = abnormal_shares(still, {s: x + 1 for s, x in still.items()}, ["h0", "h1"])
+    found = abnormal_shares(still, {s: x + 1 for s, x in still.items()}, ["h0", "h1"], kind=kind)
     assert np.isfinite(found[["before", "after"]]).all(axis=None)
 
 

@@ -13,9 +13,9 @@ from napari_ubam.study import Study, read_result
 
 FEW = CompareSettings(n_permutations=100, n_shuffles=3)
 TABLES = (
-    "scores", "group_means", "groups", "groups_overall", "sessions", "trends", "change_points", "recovery", "nuisances",
-    "classification", "classified", "confusion", "clips", "covariates", "predicted", "intervals",
-    "intervals_overall", "columns",
+    "scores", "group_means", "groups", "groups_overall", "phases", "cycles", "sessions", "trends", "change_points",
+    "recovery", "nuisances", "classification", "classified", "confusion", "clips", "covariates", "predicted",
+    "intervals", "intervals_overall", "columns",
 )  # fmt: skip
 
 

@@ -33,8 +33,8 @@ def important_frames(frames: pd.DataFrame, reference: str, error_rate: float = 0
         One row a subject: ``subject``, ``group``, ``important`` (share of its frames [%]), ``threshold`` (of the
         deviation; the mean where there are several).
     """
-    good = frames["reliable"].astype(bool) | ~frames.groupby("subject")["reliable"].transform("any")
-    scores = {s: own["deviation"].to_numpy(float) for s, own in frames[good].groupby("subject", sort=False)}
+    counted = counted_frames(frames, ["subject"])
+    scores = {s: own["deviation"].to_numpy(float) for s, own in counted.groupby("subject", sort=False)}
     group = frames.drop_duplicates("subject").set_index("subject")["group"]
     references = [s for s in scores if group[s] == reference]
 
@@ -50,6 +50,12 @@ def important_frames(frames: pd.DataFrame, reference: str, error_rate: float = 0
         share = 100 * np.mean([(own > t).mean() for t in used])
         rows.append((subject, group[subject], share, np.mean(used)))
     return pd.DataFrame(rows, columns=["subject", "group", "important", "threshold"])
+
+
+def counted_frames(frames: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Keep the frames that count: the reliable ones, or all of a subject (or other ``keys``) that has none."""
+    reliable = frames["reliable"].astype(bool)
+    return frames[reliable | ~reliable.groupby([frames[key] for key in keys]).transform("any")]
 
 
 def group_means(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 
 from napari_ubam.analysis.places import Mixtures, landmark_mixtures, mean_mixture, mean_mixtures, mix, unmix
 from napari_ubam.analysis.reference import (
@@ -19,6 +20,7 @@ from napari_ubam.analysis.reference import (
     smooth_in_time,
 )
 from napari_ubam.analysis.uncertainty import Match, disagreement
+from napari_ubam.models.device import pick_device
 from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import DeviateSettings
 
@@ -80,7 +82,7 @@ class Matcher:
     movements : mapping of str to Movement
         By the recording's name.
     settings : DeviateSettings
-        How frames are matched.
+        How frames are matched, and where it is computed.
     points : bool
         Whether the codes are landmarks.
     tell : callable, optional
@@ -107,11 +109,10 @@ class Matcher:
         self._scale = np.concatenate(pool).std(0) + 1e-6
         self.subjects = list(dict.fromkeys(movements[name].subject for name in references))
         of_subject = {s: [name for name, m in movements.items() if m.subject == s] for s in self.subjects}
-        self._codes = {s: self._sure_codes(names) for s, names in of_subject.items()}
-        self._contexts = {
-            s: np.concatenate([self._context(name)[movements[name].sure] for name in names])
-            for s, names in of_subject.items()
-        }
+        self._device = pick_device(settings.device)
+        kept = {s: self._kept(names) for s, names in of_subject.items()}
+        self._codes = {s: np.concatenate([self._aligned[n][r] for n, r in rows.items()]) for s, rows in kept.items()}
+        self._contexts = {s: np.concatenate([self._context(n)[r] for n, r in rows.items()]) for s, rows in kept.items()}
         self._mixtures: dict[str, Mixtures] = {name: {} for name in movements}
         if points and settings.reference == "context":
             for done, name in enumerate(movements):
@@ -125,8 +126,9 @@ class Matcher:
         others = [s for s in self.subjects if s != m.subject]
         codes = {s: self._codes[s] for s in others}
         if self._settings.reference == "nearest":
-            own_group = self._sure_codes([n for n, other in self._movements.items() if other.group == m.group])
-            return _NearestFrames(q, own_group, codes, m.fps)
+            of_group = [n for n, other in self._movements.items() if other.group == m.group]
+            own_group = np.concatenate([self._aligned[n][self._movements[n].sure] for n in of_group])
+            return _NearestFrames(q, own_group, codes, m.fps, self._device)
         query = self._context(name)
         found = {s: self._shown(query, s) for s in others}
         # of two, a reference subject is compared with one alone, so none says what is usual
@@ -151,14 +153,21 @@ class Matcher:
 
     def _shown(self, query: np.ndarray, subject: str) -> tuple[np.ndarray, np.ndarray]:
         """Give what a reference subject shows at moments with such contexts, and how far the matches are."""
-        return match_frames(query, self._contexts[subject], self._codes[subject], self._settings.n_nearest)
+        return match_frames(
+            query, self._contexts[subject], self._codes[subject], self._settings.n_nearest, self._device
+        )
 
     def _context(self, name: str) -> np.ndarray:
         fps, seconds = self._movements[name].fps, self._settings.context
         return movement_context(self._aligned[name], self._centre[name], self._scale, fps, seconds)
 
-    def _sure_codes(self, names: Sequence[str]) -> np.ndarray:
-        return np.concatenate([self._aligned[name][self._movements[name].sure] for name in names])
+    def _kept(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Choose the rows of a reference subject's recordings to match with: evenly spread ones that are sure."""
+        rows = {name: np.flatnonzero(self._movements[name].sure) for name in names}
+        if self._settings.reference == "nearest":
+            return rows
+        share = min(1.0, self._settings.n_moments / sum(map(len, rows.values())))
+        return {name: own[spread_rows(len(own), max(1, round(share * len(own))))] for name, own in rows.items()}
 
 
 class _SameMoments:
@@ -193,10 +202,13 @@ def _mixed(mixtures: Mixtures, subjects: Sequence[str], codes: np.ndarray) -> np
 class _NearestFrames:
     """The reference ``nearest``, Brattoli et al.'s: means of the nearest frames of the own group and of the others."""
 
-    def __init__(self, query: np.ndarray, own_group: np.ndarray, codes: dict[str, np.ndarray], fps: float) -> None:
-        self._shown = mean_of_nearest(*nearest_frames(query, [own_group]), own_group)  # the frame itself is one of them
+    def __init__(
+        self, query: np.ndarray, own_group: np.ndarray, codes: dict[str, np.ndarray], fps: float, device: torch.device
+    ) -> None:
+        own = nearest_frames(query, [own_group], device=device)  # the frame itself is one of them
+        self._shown = mean_of_nearest(*own, own_group)
         self._subjects, self._codes = list(codes), np.concatenate(list(codes.values()))
-        self._distance, self._index = nearest_frames(query, list(codes.values()))
+        self._distance, self._index = nearest_frames(query, list(codes.values()), device=device)
         self.match = Match(self._distance[..., 0].min(1), np.zeros_like(query), fps)  # there is always a nearest frame
 
     def difference(self, subjects: Sequence[str]) -> np.ndarray:

@@ -1,8 +1,11 @@
 """What share of a subject's frames is abnormal, before and after magnification.
 
 After Brattoli et al. 2021 (Extended Data), who train a linear one-class support vector machine on ImageNet features of
-healthy frames. Features that have their mean taken off lie all around the origin, from which no plane parts them: the
-kernel here is a Gaussian, so broad that it is nearly linear. And nobody is scored by a machine that saw them.
+healthy frames. Such a machine parts the frames from the origin by a plane (Schölkopf et al., Neural Computation 13,
+2001). Features that have their mean taken off lie all around the origin, from which no plane parts them. So either the
+kernel is a Gaussian, so broad that it is nearly linear; or the machine is linear, and sees how near each component is
+to its middle from above and from below: as the network's own features are, none is negative, and the origin is what is
+far off everywhere. Nobody is scored by a machine that saw them.
 """
 
 from __future__ import annotations
@@ -14,11 +17,14 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import OneClassSVM
 
 from napari_ubam.models.objectives import FOREGROUND
+from napari_ubam.settings import OneClassKind
 
 BREADTH = 0.3  # of the Gaussian kernel: gamma times the number of components, which have unit variance
+FAR = 3.0  # standard deviations of a component from its middle: for the linear machine nothing is farther
 SILHOUETTE = 16  # px of the side of the pictures that stand for a frame's pixels
 
 Features = Mapping[str, np.ndarray]  # of each subject's frames, (n, d)
@@ -48,8 +54,9 @@ def silhouettes(frames: np.ndarray, background: np.ndarray, size: int = SILHOUET
 
 
 def abnormal_shares(
-    before: Features, after: Features, references: Sequence[str], n_components: int = 8, nu: float = 0.05
-) -> pd.DataFrame:
+    before: Features, after: Features, references: Sequence[str], n_components: int = 8, nu: float = 0.05,
+    kind: OneClassKind = "gaussian",
+) -> pd.DataFrame:  # fmt: skip
     """Say what share of each subject's frames is abnormal before and after magnification.
 
     One machine is trained for each reference subject left out, on the frames before magnification of all others. A
@@ -66,6 +73,8 @@ def abnormal_shares(
         How many principal components a machine sees. With too many, all subjects that it never saw are abnormal.
     nu : float
         About which share of the frames that a machine is trained on it calls abnormal, 0 to 1.
+    kind : {"gaussian", "linear"}
+        The machine, see above.
 
     Returns
     -------
@@ -74,7 +83,7 @@ def abnormal_shares(
     """
     shares: dict[str, list[tuple[float, float]]] = {subject: [] for subject in before}
     for left_out in references:
-        machine = _machine(np.concatenate([before[s] for s in references if s != left_out]), n_components, nu)
+        machine = _machine(np.concatenate([before[s] for s in references if s != left_out]), n_components, nu, kind)
         for subject, found in shares.items():
             if subject == left_out or subject not in references:
                 found.append((_abnormal(machine, before[subject]), _abnormal(machine, after[subject])))
@@ -85,13 +94,14 @@ def abnormal_shares(
 
 def shuffled_shares(
     before: Features, after: Features, n_references: int, *, n_components: int = 8, nu: float = 0.05,
-    n_shuffles: int = 20, seed: int = 0, tell: Callable[[int, int], None] = lambda done, total: None,
+    kind: OneClassKind = "gaussian", n_shuffles: int = 20, seed: int = 0,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:  # fmt: skip
     """Do the same where who belongs to the reference group is drawn by lot: the control.
 
     Parameters
     ----------
-    before, after, n_components, nu
+    before, after, n_components, nu, kind
         As for `abnormal_shares`.
     n_references : int
         How many subjects are called reference subjects.
@@ -113,19 +123,26 @@ def shuffled_shares(
         tell(i, n_shuffles)
         chosen = rng.permutation(len(subjects))[:n_references]
         references = [subjects[j] for j in sorted(chosen)]
-        table = abnormal_shares(before, after, references, n_components, nu)
+        table = abnormal_shares(before, after, references, n_components, nu, kind)
         tables.append(table.assign(shuffle=i, is_reference=table["subject"].isin(references)))
     tell(n_shuffles, n_shuffles)
     return pd.concat(tables, ignore_index=True)
 
 
-def _machine(features: np.ndarray, n_components: int, nu: float) -> Pipeline:
+def _machine(features: np.ndarray, n_components: int, nu: float, kind: OneClassKind) -> Pipeline:
     n = min(n_components, len(features), features.shape[1])
-    machine = make_pipeline(
-        PCA(n, whiten=True, svd_solver="covariance_eigh"), OneClassSVM(nu=nu, gamma=BREADTH / n)
-    )  # fmt: skip
+    components = PCA(n, whiten=True, svd_solver="covariance_eigh")
+    if kind == "linear":
+        machine = make_pipeline(components, FunctionTransformer(_nearness), OneClassSVM(kernel="linear", nu=nu))
+    else:
+        machine = make_pipeline(components, OneClassSVM(nu=nu, gamma=BREADTH / n))
     with np.errstate(invalid="ignore"):  # 0 / 0 where nothing varies
         return machine.fit(features)
+
+
+def _nearness(components: np.ndarray) -> np.ndarray:
+    """Say how near components (n, k) are to 0 from above and from below, (n, 2 k): 1 there or beyond it, 0 when far."""
+    return 1 - np.clip(np.concatenate([components, -components], axis=1) / FAR, 0, 1)
 
 
 def _abnormal(machine: Pipeline, features: np.ndarray) -> float:

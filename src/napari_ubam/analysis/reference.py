@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter1d
-from sklearn.neighbors import NearestNeighbors
 
+from napari_ubam.analysis.search import nearest
 from napari_ubam.models.behaviour import clips_around
 
 CONTEXT_SAMPLES = 9
@@ -83,7 +84,9 @@ def movement_context(
     return clips.reshape(len(codes), -1)
 
 
-def match_frames(query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def match_frames(
+    query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: int, device: torch.device | str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
     """Find what one reference subject shows at the same points of the movement.
 
     Parameters
@@ -94,6 +97,8 @@ def match_frames(query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: 
         The reference subject's contexts and postures.
     n : int
         How many nearest frames to average.
+    device : torch.device or str
+        Where to compare them.
 
     Returns
     -------
@@ -101,12 +106,13 @@ def match_frames(query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: 
     distance : ndarray, shape (T,)
         To the nearest frame, root mean square over the context's entries.
     """
-    search = NearestNeighbors(n_neighbors=min(n, len(contexts)), algorithm="brute").fit(contexts)
-    distance, index = search.kneighbors(query)
+    distance, index = nearest(query, contexts, n, device)
     return codes[index].mean(1), distance[:, 0] / np.sqrt(query.shape[1])
 
 
-def nearest_frames(query: np.ndarray, libraries: list[np.ndarray], n: int = N_NEAREST) -> tuple[np.ndarray, np.ndarray]:
+def nearest_frames(
+    query: np.ndarray, libraries: list[np.ndarray], n: int = N_NEAREST, device: torch.device | str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the most similar single frames of each of several subjects.
 
     Parameters
@@ -117,6 +123,8 @@ def nearest_frames(query: np.ndarray, libraries: list[np.ndarray], n: int = N_NE
         Postures of each of m subjects.
     n : int
         How many frames of each.
+    device : torch.device or str
+        Where to compare them.
 
     Returns
     -------
@@ -130,9 +138,7 @@ def nearest_frames(query: np.ndarray, libraries: list[np.ndarray], n: int = N_NE
     first = 0
     for i, codes in enumerate(libraries):
         k = min(n, len(codes))
-        distance[:, i, :k], index[:, i, :k] = (
-            NearestNeighbors(n_neighbors=k, algorithm="brute").fit(codes).kneighbors(query)
-        )
+        distance[:, i, :k], index[:, i, :k] = nearest(query, codes, k, device)
         index[:, i] += first
         first += len(codes)
     return distance, index
@@ -183,10 +189,11 @@ def expected_posture(posture: np.ndarray, shown: np.ndarray, shrinkage: float = 
     if n < 2:
         return mean
     spread = (shown - mean[:, None]) / np.sqrt(n - 1)
-    noise = shrinkage * (spread**2).sum(1).mean(-1) + 1e-12
-    gram = np.einsum("tid,tjd->tij", spread, spread) + noise[:, None, None] * np.eye(n)
-    weights = np.linalg.solve(gram, np.einsum("tid,td->ti", spread, posture - mean)[..., None])[..., 0]
-    return mean + np.einsum("tid,ti->td", spread, weights)
+    gram = spread @ spread.swapaxes(1, 2)
+    noise = shrinkage * np.trace(gram, axis1=1, axis2=2) / posture.shape[1] + 1e-12
+    gram += noise[:, None, None] * np.eye(n)
+    weights = np.linalg.solve(gram, spread @ (posture - mean)[..., None])
+    return mean + (weights.swapaxes(1, 2) @ spread)[:, 0]
 
 
 def smooth_in_time(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:

@@ -79,8 +79,10 @@ def change_point(days: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> tuple[
     """Find the session after which a subject's scores are on another level.
 
     The level may change once, where that explains most of the variance; the p-value is the share of orders of the
-    sessions in which a change would explain as much. Least squares for one change, tested by permutation as in Pettitt
-    (Applied Statistics 28, 126-135, 1979), but of the scores themselves.
+    sessions in which a change would explain as much. That supposes that without a change one session says nothing of
+    the next: where they are correlated by 0.5, a fifth of the subjects with 10 sessions and no change reach 0.05. Least
+    squares for one change, tested by permutation as in Pettitt (Applied Statistics 28, 126-135, 1979), but of the
+    scores themselves.
 
     Parameters
     ----------

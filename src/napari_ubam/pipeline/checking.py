@@ -171,12 +171,12 @@ def _measure(
 
     for encoder, n in ENCODERS.items():
         before, after = _features(of, encoder, common)
-        shares = abnormal_shares(before, after, references, n, settings.error_rate)
+        shares = abnormal_shares(before, after, references, n, settings.error_rate, settings.one_class)
         columns = {when: f"{encoder}_{when}" for when in ("before", "after")}
         subjects = subjects.merge(shares[["subject", *columns]].rename(columns=columns), on="subject")
         control = shuffled_shares(
-            before, after, len(references), n_components=n, nu=settings.error_rate, n_shuffles=settings.n_shuffles,
-            seed=settings.seed, tell=partial(tell, encoder),
+            before, after, len(references), n_components=n, nu=settings.error_rate, kind=settings.one_class,
+            n_shuffles=settings.n_shuffles, seed=settings.seed, tell=partial(tell, encoder),
         )  # fmt: skip
         means = control.groupby("is_reference")[list(columns)].mean()
         for group in subjects["group"].unique():

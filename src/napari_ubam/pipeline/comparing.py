@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.groups import compare_all_groups, compare_groups
-from napari_ubam.analysis.important import group_means, important_frames
+from napari_ubam.analysis.important import counted_frames, group_means, important_frames
 from napari_ubam.analysis.nuisances import compare_nuisances
 from napari_ubam.analysis.oneclass import abnormal_shares
 from napari_ubam.analysis.paired import compare_sessions
 from napari_ubam.errors import Problem, StudyError
 from napari_ubam.pipeline.classifying import Clips, classify, read_clips
 from napari_ubam.pipeline.dictionary import columns_of
+from napari_ubam.pipeline.phasing import over_phases
 from napari_ubam.pipeline.relating import related
 from napari_ubam.pipeline.timing import over_time
 from napari_ubam.progress import Progress, Report, silent
@@ -30,11 +31,11 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     """Compare the groups' subjects, their sessions, and classify subjects that were never seen.
 
     Writes to ``results/``: ``scores.csv`` (one row a subject), ``group_means.csv``, ``groups.csv`` (two groups each),
-    ``groups_overall.csv`` (all of three or more), ``sessions.csv`` (within subjects), ``trends.csv``,
-    ``change_points.csv`` and ``recovery.csv`` (where sessions are days), ``nuisances.csv``, ``classification.csv``,
-    ``classified.csv``, ``confusion.csv``, ``clips.csv``, ``covariates.csv``, ``predicted.csv``, ``intervals.csv``,
-    ``intervals_overall.csv``, and ``columns.csv``, which says what the columns of all tables mean. The same data,
-    settings and versions give the same bytes.
+    ``groups_overall.csv`` (all of three or more), ``phases.csv`` and ``cycles.csv`` (where movement is periodic),
+    ``sessions.csv`` (within subjects), ``trends.csv``, ``change_points.csv`` and ``recovery.csv`` (where sessions are
+    days), ``nuisances.csv``, ``classification.csv``, ``classified.csv``, ``confusion.csv``, ``clips.csv``,
+    ``covariates.csv``, ``predicted.csv``, ``intervals.csv``, ``intervals_overall.csv``, and ``columns.csv``, which says
+    what the columns of all tables mean. The same data, settings and versions give the same bytes.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     }
     classified, problems = classify(study, clips, settings, report)
     tables |= classified
+    tables |= over_phases(study, frames, recordings, settings.n_phases, report)
     tables |= over_time(by_session, clips, report, n_permutations=n, seed=seed)
     tables |= related(study, measured, clips, settings, report)
     for name, table in tables.items():
@@ -99,7 +101,9 @@ def _scores(
         by_subject.setdefault(own.recording.subject, []).append(own.behaviour)
     behaviours = {subject: np.concatenate(parts) for subject, parts in by_subject.items()}
     references = [s for s in behaviours if study.subjects[s] == study.reference]
-    abnormal = abnormal_shares(behaviours, behaviours, references, N_COMPONENTS, settings.error_rate)
+    abnormal = abnormal_shares(
+        behaviours, behaviours, references, N_COMPONENTS, settings.error_rate, settings.one_class
+    )
     important = important_frames(frames, study.reference, settings.error_rate)
     return subjects.merge(important[["subject", "important"]], "left", "subject").merge(
         abnormal[["subject", "before"]].rename(columns={"before": "abnormal"}), "left", "subject"
@@ -111,8 +115,7 @@ def session_scores(frames: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFra
     sessions = recordings.set_index("recording")["session"]
     table = frames.assign(session=frames["recording"].map(sessions))
     keys = ["subject", "group", "session"]
-    good = table["reliable"].astype(bool) | ~table.groupby(keys)["reliable"].transform("any")
-    return table[good].groupby(keys, as_index=False, sort=False)["deviation"].mean()
+    return counted_frames(table, keys).groupby(keys, as_index=False, sort=False)["deviation"].mean()
 
 
 def _nuisance_names(study: Study, settings: CompareSettings) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from napari_ubam.analysis.by_phase import beyond_by_phase, plot_phases, without_phases
 from napari_ubam.analysis.figures import (
     plot_deviation,
     plot_groups,
@@ -20,7 +21,7 @@ from napari_ubam.analysis.projection import project
 from napari_ubam.analysis.report import Section, encode_figure, provenance_table, render_report
 from napari_ubam.analysis.session_figures import plot_sessions
 from napari_ubam.analysis.speed import speeds_by_group
-from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
+from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read, in_digits
 from napari_ubam.errors import Problem
 from napari_ubam.files import atomic_path, write_text
 from napari_ubam.pipeline.comparing import session_scores
@@ -78,6 +79,7 @@ def make_report(study: Study, settings: ReportSettings | None = None, *, report:
             table=comparison_table(groups),
         ),
         *_moments(study, stills, not_drawn, settings),
+        *_phases(study),
         *_sessions(study, frames, sessions),
         *_classified(study),
         *_related(study),
@@ -143,6 +145,28 @@ def _moments(
     return [Section("Moments", paragraphs=text, items=[str(p) for p in not_drawn], pictures=pictures)]
 
 
+def _phases(study: Study) -> list[Section]:
+    """Show at which points of the cycle subjects deviate; nothing where nobody moves periodically."""
+    phases, cycles = read_result(study, "phases", "compare"), read_result(study, "cycles", "compare")
+    if phases.empty:
+        return []
+    period = cycles.loc[cycles["note"].isna(), "period"].median()
+    text = (
+        f"The movement repeats itself, every {in_digits(period)} s (median). Each frame has a phase, the same for all "
+        f"subjects; 0 is where what swings most in the group {study.reference} is furthest out."
+    )
+    return [
+        Section(
+            "Deviation over the cycle",
+            paragraphs=[text],
+            items=[*beyond_by_phase(phases, study.reference), *without_phases(cycles)],
+            figure=plot_phases(phases, study.reference),
+            caption=f"Thin lines are subjects, thick ones their groups' means. Shaded: 9 of 10 {study.reference} "
+            "subjects.",
+        )
+    ]
+
+
 def _caveats(
     study: Study, subjects: pd.DataFrame, groups: pd.DataFrame, frames: pd.DataFrame, nuisances: pd.DataFrame,
     left_out: list[str],
@@ -177,7 +201,11 @@ def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> lis
             trends,
             "Slope of the deviation a day, with 95 % limits; p is of the subjects' own slopes.",
         ),
-        "Change points": (changes, "After which session a subject's deviation is on another level."),
+        "Change points": (
+            changes,
+            "After which session a subject's deviation is on another level. p supposes that without a change one "
+            "session says nothing of the next.",
+        ),
         "Recovery": (
             recovery,
             "The last session's behaviour against the subject's own first session (its baseline): how much is left of "

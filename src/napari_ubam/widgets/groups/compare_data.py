@@ -13,6 +13,7 @@ TABLES = {  # what is offered to look at, and its file
     "Two groups each": "groups",
     "All groups": "groups_overall",
     "Subjects": "scores",
+    "Phases of the cycle": "phases",
     "Sessions": "sessions",
     "Trends": "trends",
     "Recovery": "recovery",
