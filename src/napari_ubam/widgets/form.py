@@ -91,6 +91,10 @@ class SettingsForm(QWidget, Generic[S]):
             title = self._class.model_fields[name].title if name in self._class.model_fields else name
             raise UbamError(f"{title or 'The settings'}: {first['msg']}.") from error
 
+    def some(self, *names: str) -> dict[str, ValueWidget]:
+        """Give the fields of some settings."""
+        return {name: self.fields[name] for name in names}
+
     def show_settings(self, settings: S) -> None:
         """Show other settings, without telling of a change."""
         with signals_blocked(self):
