@@ -79,11 +79,12 @@ class Activity(QObject):
         bar, shown = self._bar, self._shown
         if bar is None or shown is None:
             return
-        if shown.stage != self._stage or shown.total != bar.total:
+        anew = shown.stage != self._stage or shown.total != bar.total
+        if anew:
             self._stage = shown.stage
             bar.reset(shown.total)  # so that the time left is of this stage
             bar.set_description(_title(shown.stage))
-        if bar is self._bar and not bar.disable and shown.done != bar.n:
+        if bar is self._bar and not bar.disable and (anew or shown.done != bar.n):
             bar.update(shown.done - bar.n)
 
     def _close(self) -> None:

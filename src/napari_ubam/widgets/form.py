@@ -11,7 +11,7 @@ from magicgui.widgets.bases import ValueWidget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
@@ -223,8 +223,9 @@ def _form_layout() -> QFormLayout:
 def _explain(layout: QFormLayout, field: QWidget, info: FieldInfo) -> None:
     """Put a setting's description on its label and its field."""
     text = f"<qt>{info.description}</qt>" if info.description else ""  # as rich text, so that long ones are wrapped
-    field.setToolTip(text)
-    field.setAccessibleName(info.title or "")
+    for each in (field, *field.findChildren(QAbstractSlider), *field.findChildren(QAbstractSpinBox)):
+        each.setToolTip(text)
+        each.setAccessibleName(info.title or "")
     label = layout.labelForField(field)
     if label is not None:
         label.setToolTip(text)

@@ -49,4 +49,4 @@ def _items(layout: QLayout) -> Iterator[QLayoutItem | None]:
         return
     role = QFormLayout.ItemRole
     for row in range(layout.rowCount()):  # its items are in the order in which they were added
-        yield from (layout.itemAt(row, each) for each in (role.LabelRole, role.FieldRole, role.SpanningRole))
+        yield from (layout.itemAt(row, each) for each in (role.LabelRole, role.FieldRole))
