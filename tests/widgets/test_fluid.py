@@ -21,6 +21,8 @@ import napari_ubam.widgets
 from napari_ubam.settings import EmbedSettings
 from napari_ubam.study import Embedding, write_embedding
 from napari_ubam.widgets.embedding.embedding_widget import EmbeddingWidget
+from napari_ubam.widgets.layers import go_to_frame, show_recording
+from napari_ubam.widgets.magnify.magnify_widget import MagnifyWidget
 from napari_ubam.widgets.train.train_widget import TrainWidget
 from napari_ubam.widgets.train.training_process import TrainingState
 
@@ -150,3 +152,18 @@ def test_while_it_embeds_and_lays_out_many_points(qtbot, make_napari_viewer, fin
     qtbot.waitUntil(lambda: widget.worker is None, timeout=120_000)
     assert len(widget.map.data.frame) > 100_000
     assert_fluid(clock, "DockWidget._on_progressed", "DockWidget._on_finished")
+
+
+@pytest.mark.slow
+def test_while_it_magnifies_and_plays(qtbot, make_napari_viewer, finished, clock):
+    widget = opened(make_napari_viewer, MagnifyWidget)
+    widget.session.open(finished.folder)
+    show_recording(widget.viewer, finished.recordings[0])  # what opening a file takes is not of magnifying
+    clock.times.clear()
+    widget.magnify()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=120_000)
+    for frame, factor in ((3, 1.5), (4, 4.0), (9, 0.0)):
+        widget.form.fields["factor"].value = factor
+        go_to_frame(widget.viewer, widget.live.video, frame)
+        qtbot.waitUntil(lambda frame=frame: widget.live.frames.is_ready(frame), timeout=60_000)
+    assert_fluid(clock, "DockWidget._on_progressed", "LatestCall._on_ended", "LiveMagnification._on_time_moved")
