@@ -20,6 +20,16 @@ def make_frames(seed: int, n_frames: int = N_FRAMES) -> np.ndarray:
     return frames
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """Let the next test begin with the defaults."""
+    from napari_ubam.widgets import remembered
+
+    yield
+    if (settings := remembered._settings()) is not None:
+        settings.choices.last = ""
+
+
 @pytest.fixture
 def frames() -> np.ndarray:
     return make_frames(5)

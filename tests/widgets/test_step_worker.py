@@ -5,6 +5,7 @@ from napari.qt.threading import WorkerBase
 
 from napari_ubam.errors import ModelError
 from napari_ubam.progress import Progress
+from napari_ubam.widgets import dock
 from napari_ubam.widgets.dock import DockWidget
 from napari_ubam.widgets.progress_row import ProgressRow, time_in_words
 from napari_ubam.widgets.step_worker import StepWorker
@@ -69,13 +70,27 @@ def test_a_step_can_be_cancelled(qtbot, widget, endless):
     assert results == []
 
 
-def test_an_error_for_the_user_is_a_message(qtbot, widget, notifications):
+def test_an_error_for_the_user_is_a_message_and_the_log_says_where_it_comes_from(qtbot, widget, notifications, caplog):
     def step(report):
         raise ModelError("The study is not trained: train it first.")
 
     widget.run_step("failing", step, print)
     qtbot.waitUntil(lambda: widget.worker is None, timeout=10_000)
     assert notifications == ["The study is not trained: train it first."]
+    assert caplog.records[-1].exc_info[2].tb_next is not None
+
+
+def test_the_end_of_a_step_is_told_if_it_took_long_or_has_something_to_say(qtbot, widget, notifications, monkeypatch):
+    def done_with(on_done):
+        widget.run_step("counting", lambda report: 7, on_done)
+        qtbot.waitUntil(lambda: widget.worker is None, timeout=10_000)
+
+    done_with(lambda n: None)
+    assert notifications == []
+    done_with(lambda n: f"Counted to {n}.")
+    monkeypatch.setattr(dock, "_LONG", 0)
+    done_with(lambda n: None)
+    assert notifications == ["Counted to 7.", "Counting is done. It took 1 s."]
 
 
 def test_what_is_asked_for_meanwhile_waits(qtbot, widget):

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_ubam.errors import UbamError
-from napari_ubam.progress import Progress
-from napari_ubam.widgets.progress_row import ProgressRow
+from napari_ubam.progress import Progress, Report
+from napari_ubam.widgets.notices import errors_shown, tell_error
+from napari_ubam.widgets.progress_row import ProgressRow, time_in_words
 from napari_ubam.widgets.session import session_of
 from napari_ubam.widgets.step_worker import Step, StepWorker
+from napari_ubam.widgets.tab_order import order_tabs
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from napari.viewer import Viewer
+
+    from napari_ubam.study import Study
+
+OnDone = Callable[[Any], str | None]
+
+_LONG = 10.0  # seconds from which on the end of a step is told of
 
 
 class DockWidget(QWidget):
@@ -38,16 +47,29 @@ class DockWidget(QWidget):
         self.progress.cancel_requested.connect(self._on_cancel_requested)
         self.column = QVBoxLayout(self)
         self._was_docked = False
-        self._waiting: tuple[str, Step, Callable[[Any], None]] | None = None
-        self._on_done: Callable[[Any], None] | None = None
+        self._waiting: tuple[str, Step, OnDone] | None = None
+        self._on_done: OnDone | None = None
         self._results: list[Any] = []
+        self._stage, self._began = "", 0.0
 
-    def run_step(self, stage: str, step: Step, on_done: Callable[[Any], None]) -> None:
-        """Run a step in a thread and call ``on_done`` with its result; while one runs, the last asked for waits."""
+    def run_step(self, stage: str, step: Step, on_done: OnDone) -> None:
+        """Run a step in a thread; while one runs, the last asked for waits.
+
+        Parameters
+        ----------
+        stage : str
+            What is done, such as ``"embedding"``.
+        step : callable
+            Called with a report, in the thread.
+        on_done : callable
+            Called with the step's result. What it returns is told to the user; if that is nothing, only the end of a
+            step that took long is.
+        """
         if self.worker is not None:
             self._waiting = (stage, step, on_done)
             return
         self._on_done, self._results = on_done, []
+        self._stage, self._began = stage, time.monotonic()
         self.worker = StepWorker(step)
         self.worker.progressed.connect(self._on_progressed)
         self.worker.returned.connect(self._on_returned)
@@ -58,11 +80,32 @@ class DockWidget(QWidget):
         self._on_running_changed(True)
         self.worker.start()
 
+    @errors_shown()
+    def run_on_study(self, stage: str, call: Callable[[ModuleType, Study, Report], Any], on_done: OnDone) -> None:
+        """Run steps of `napari_ubam.pipeline` on the study as it is now, in a thread.
+
+        Parameters
+        ----------
+        stage, on_done
+            As for `run_step`.
+        call : callable
+            Called with the pipeline, the study and a report, in the thread.
+        """
+        study = self.session.saved_study()
+
+        def step(report: Report) -> Any:
+            from napari_ubam import pipeline  # only here, as it loads torch
+
+            return call(pipeline, study, report)
+
+        self.run_step(stage, step, on_done)
+
     def changeEvent(self, event: QEvent) -> None:
-        """Notice that the dock was closed: napari takes the widget out of it and forgets it."""
+        """Notice that the dock was opened or closed: napari takes the widget out of it and forgets it."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
+                order_tabs(self)
             elif self._was_docked:
                 self._on_closed()
                 self.deleteLater()
@@ -89,10 +132,7 @@ class DockWidget(QWidget):
         self._results = [result]
 
     def _on_errored(self, error: Exception) -> None:
-        if isinstance(error, UbamError):
-            show_error(str(error))
-        else:  # a mistake of ours: napari shows it with its traceback, to be reported
-            notification_manager.receive_error(type(error), error, error.__traceback__)
+        tell_error(error)
 
     def _on_finished(self) -> None:
         assert self.worker is not None
@@ -103,24 +143,17 @@ class DockWidget(QWidget):
         on_done, results, waiting = self._on_done, self._results, self._waiting
         self._on_done, self._results, self._waiting = None, [], None
         if on_done is not None and results:
-            on_done(results[0])
+            seconds = time.monotonic() - self._began
+            told = on_done(results[0]) or (ended(self._stage, seconds) if seconds > _LONG else "")
+            if told:
+                show_info(told)
         if waiting is not None:
             self.run_step(*waiting)
 
 
-@contextmanager
-def errors_shown() -> Iterator[None]:
-    """Show an error that the user can act on as a message, and go on."""
-    try:
-        yield
-    except UbamError as error:
-        show_error(str(error))
-
-
-def warn_of_problems(problems: Iterable[object]) -> None:
-    """Tell what was left out."""
-    if text := "\n".join(map(str, problems)):
-        show_warning(text)
+def ended(stage: str, seconds: float) -> str:
+    """Say that a step is done, and how long it took."""
+    return f"{stage[:1].upper()}{stage[1:]} is done. It took {time_in_words(seconds)}."
 
 
 def button(text: str, tip: str, on_clicked: Callable[[], None]) -> QPushButton:

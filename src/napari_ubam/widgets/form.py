@@ -11,7 +11,7 @@ from magicgui.widgets.bases import ValueWidget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
@@ -90,6 +90,10 @@ class SettingsForm(QWidget, Generic[S]):
             name = str(first["loc"][0]) if first["loc"] else ""
             title = self._class.model_fields[name].title if name in self._class.model_fields else name
             raise UbamError(f"{title or 'The settings'}: {first['msg']}.") from error
+
+    def some(self, *names: str) -> dict[str, ValueWidget]:
+        """Give the fields of some settings."""
+        return {name: self.fields[name] for name in names}
 
     def show_settings(self, settings: S) -> None:
         """Show other settings, without telling of a change."""
@@ -219,8 +223,9 @@ def _form_layout() -> QFormLayout:
 def _explain(layout: QFormLayout, field: QWidget, info: FieldInfo) -> None:
     """Put a setting's description on its label and its field."""
     text = f"<qt>{info.description}</qt>" if info.description else ""  # as rich text, so that long ones are wrapped
-    field.setToolTip(text)
-    field.setAccessibleName(info.title or "")
+    for each in (field, *field.findChildren(QAbstractSlider), *field.findChildren(QAbstractSpinBox)):
+        each.setToolTip(text)
+        each.setAccessibleName(info.title or "")
     label = layout.labelForField(field)
     if label is not None:
         label.setToolTip(text)

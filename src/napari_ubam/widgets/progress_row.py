@@ -1,4 +1,4 @@
-"""A progress bar with the stage in words, the time left, and a button to cancel."""
+"""A progress bar with the stage in words, the time left, and a button to cancel; the same in napari's activity dock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from napari_ubam.progress import Progress
+from napari_ubam.widgets.activity import Activity
 
 
 class ProgressRow(QWidget):
@@ -23,6 +24,8 @@ class ProgressRow(QWidget):
         self.bar.setAccessibleName("Progress")
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self._on_cancel)
+        self.activity = Activity(self)
+        self.activity.cancel_requested.connect(self._on_cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.label, 0, 0)
@@ -35,12 +38,14 @@ class ProgressRow(QWidget):
         self.cancel.setEnabled(True)
         self.bar.setRange(0, 0)
         self.label.setText(f"{_capital(stage)}…")
+        self.activity.begin(stage)
         self.show()
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far a step is."""
         if not self.cancel.isEnabled():  # cancelled: keep saying so
             return
+        self.activity.show_progress(progress)
         self.bar.setRange(0, max(progress.total, 0))
         self.bar.setValue(progress.done)
         words = [_capital(progress.stage)]
@@ -53,6 +58,7 @@ class ProgressRow(QWidget):
 
     def end(self) -> None:
         """Hide it again."""
+        self.activity.end()
         self.hide()
 
     def _on_cancel(self) -> None:

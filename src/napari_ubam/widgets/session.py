@@ -49,7 +49,8 @@ class Session(QObject):
     """
 
     table_changed = Signal()  # recordings or reference group
-    study_changed = Signal()  # another study, or the same one saved
+    study_changed = Signal()  # another study, or none
+    study_saved = Signal(object)  # Study: the same one was saved, this is what it was before
     modified_changed = Signal(bool)
     results_changed = Signal()  # models were trained, or embeddings or deviations computed
     chosen_changed = Signal()  # frames were chosen on the map
@@ -157,10 +158,14 @@ class Session(QObject):
             study = Study.create(self.folder, self.recordings, self.reference, self.settings)
         else:
             raise StudyError("The study has no folder yet: save it in the Study widget first.")
+        before = self.study
         self.study, self.folder, self.problem = study, study.folder, ""
         self._on_disk = study.stamp()
         self.undo.setClean()
-        self.study_changed.emit()
+        if before is None:
+            self.study_changed.emit()
+        elif before != study:
+            self.study_saved.emit(before)
 
     def save_by_itself(self) -> bool:
         """Save what was edited, if the study has a folder and nobody else has changed its files.
@@ -256,6 +261,13 @@ class _Edit(QUndoCommand):
         assert isinstance(other, _Edit)  # by its id
         self.after = other.after
         return True
+
+
+def same_frames(one: Study, other: Study) -> bool:
+    """Tell whether two states of a study have the same frames in the same crops: at most who is seen there differs."""
+    said = {"subject", "group", "session", "covariates"}
+    ones, others = ([x.model_dump(exclude=said) for x in study.recordings] for study in (one, other))
+    return ones == others and one.settings == other.settings
 
 
 def _table_of(study: Study) -> Table:

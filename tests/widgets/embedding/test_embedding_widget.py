@@ -154,6 +154,23 @@ def test_colours_say_what_is_chosen_also_a_column_of_the_table(qtbot, widget, de
     assert widget.map.legend.high.text() == "32"
 
 
+def test_colours_say_where_a_keypoint_is_from_the_middle_of_all(qtbot, widget, embedded, tmp_path, notifications):
+    lines = [f"{t},nose,{10 + t},5\n{t},tail,{10 - t},5" for t in range(2, 8)]
+    (tmp_path / "points.csv").write_text("\n".join(["frame,keypoint,x,y", *lines]) + "\n")
+    (tmp_path / "bad.csv").write_text("nothing\n")
+    first, second, *others = embedded.recordings
+    first = first.model_copy(update={"keypoints": tmp_path / "points.csv"})
+    second = second.model_copy(update={"keypoints": tmp_path / "bad.csv"})
+    embedded.replace(recordings=[first, second, *others]).save()
+    open_study(qtbot, widget, embedded)
+    assert "bad.csv" in notifications[0]
+    widget.colour_by.setCurrentText("nose: x")
+    assert widget.map.colours.values[:6].tolist() == [2, 3, 4, 5, 6, 7]
+    assert np.isnan(widget.map.colours.values[6:]).all()
+    widget.colour_by.setCurrentText("tail: y")
+    assert widget.map.colours.values[:6].tolist() == [0] * 6
+
+
 def test_hidden_groups_cannot_be_clicked(qtbot, widget, embedded):
     open_study(qtbot, widget, embedded)
     legend = widget.map.legend.kinds

@@ -42,6 +42,14 @@ def test_a_recording_is_shown_over_time_and_a_click_goes_to_the_frame(qtbot, wid
     assert widget.lanes.curve.high != curve.high  # a reference subject is not compared with itself
 
 
+def test_a_recording_whose_layer_is_removed_is_opened_again_by_a_click(qtbot, widget, finished):
+    open_study(qtbot, widget, finished)
+    recording = finished.recording("i01")
+    widget.viewer.layers.remove(show_recording(widget.viewer, recording, 12))
+    widget.lanes.frame_clicked.emit(30)
+    assert current_frame(widget.viewer, find_layer(widget.viewer, recording)) == 30
+
+
 def test_clusters_are_found_and_shown(qtbot, widget, finished):
     open_study(qtbot, widget, finished)
     show_recording(widget.viewer, finished.recording("i01"))

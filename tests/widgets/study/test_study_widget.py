@@ -1,13 +1,17 @@
 from types import SimpleNamespace
 
+import dask.array
+import numpy as np
 import pytest
+import zarr
 from qtpy.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Study, write_table
 from napari_ubam.video import open_frames
+from napari_ubam.widgets.layers import find_layer
 from napari_ubam.widgets.study.region import corners
 from napari_ubam.widgets.study.study_widget import StudyWidget
 
@@ -71,6 +75,57 @@ def test_a_layer_without_a_file_is_copied_without_loss(qtbot, widget, frames, tm
     assert widget.save_study()
     widget.add_layers([layer])
     assert len(widget.session.recordings) == 1
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+def test_where_it_is_open_which_axis_is_time_the_widget_asks(qtbot, widget, tmp_path, monkeypatch, kind):
+    frames = np.random.default_rng(1).integers(0, 255, (20, 24, 32), dtype=np.uint8)
+    data = np.ascontiguousarray(frames.transpose(1, 2, 0))
+    if kind != "numpy":
+        data = dask.array.from_array(data) if kind == "dask" else zarr.array(data)
+    layer = widget.viewer.add_image(data, name="from memory")
+    asked = []
+
+    def choose(parent, title, text, items, at, editable):
+        asked.append((items, at))
+        return items[-1], True
+
+    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget.add_layers([layer])
+    qtbot.waitUntil(lambda: widget.session.recordings != (), timeout=10_000)
+    (recording,) = widget.session.recordings
+    np.testing.assert_array_equal(open_frames(recording.path)[:][..., 0], frames)
+    items = ["Axis 1: 24 frames of 32 × 20", "Axis 2: 32 frames of 24 × 20", "Axis 3: 20 frames of 24 × 32"]
+    assert asked == [(items, 0)]  # its slider moves the first
+    shown = find_layer(widget.viewer, recording)
+    assert shown is not layer  # whose time is not where that of recordings is
+    assert (shown.data.shape[:3], shown.visible, layer.visible) == ((20, 24, 32), True, False)
+    widget.add_layers([layer])
+    assert (len(widget.session.recordings), len(asked)) == (1, 1)
+
+
+def test_without_an_answer_which_axis_is_time_nothing_is_added(widget, monkeypatch):
+    layer = widget.viewer.add_image(np.zeros((20, 24, 32), np.uint8))
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *args: ("", False))
+    widget.add_layers([layer])
+    assert widget.worker is None
+    assert names(widget) == []
+
+
+def test_nothing_is_asked_where_the_layer_names_its_axes(qtbot, widget, tmp_path, monkeypatch):
+    data = np.zeros((20, 24, 32), np.uint8)
+    layer = widget.viewer.add_image(data, axis_labels=("y", "x", "t"))
+    choose_folder(monkeypatch, tmp_path / "made")
+    widget.add_layers([layer])
+    qtbot.waitUntil(lambda: widget.session.recordings != (), timeout=10_000)
+    assert open_frames(widget.session.recordings[0].path).shape == (32, 20, 24, 3)
+
+
+def test_a_layer_with_too_many_axes_is_refused_with_a_reason(widget, notifications):
+    widget.add_layers([widget.viewer.add_image(np.zeros((2, 20, 24, 32), np.uint8), name="cells")])
+    assert "'cells' has 4 axes besides colour (2 × 20 × 24 × 32)" in notifications[-1]
+    assert names(widget) == []
 
 
 def test_a_layer_that_is_no_video_is_refused_with_a_reason(qtbot, widget, frames, tmp_path, monkeypatch, notifications):

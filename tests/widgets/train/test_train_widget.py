@@ -65,6 +65,16 @@ def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
     assert not widget.progress.isVisibleTo(widget)
 
 
+def test_it_is_stopped_in_the_activity_dock_and_its_end_is_told(qtbot, widget, notifications):
+    run(qtbot, widget, WAIT_FOR_STOP)
+    widget.progress.activity.cancel_requested.emit()
+    wait_for(qtbot, widget, TrainingState.STOPPED)
+    assert notifications == []
+    run(qtbot, widget, "say(event='end', state='done')\n")
+    wait_for(qtbot, widget, TrainingState.DONE)
+    assert "Done" in notifications[0]
+
+
 def test_what_was_left_out_stays_on_show(qtbot, widget):
     script = "say(event='problem', name='walk_3', message='damaged')\nsay(event='end', state='done')\n"
     with qtbot.waitSignal(widget.session.results_changed, timeout=10_000):

@@ -38,6 +38,15 @@ def test_one_layer_is_written_as_it_is(widget, tmp_path, qtbot):
     np.testing.assert_array_equal(np.asarray(video), VIDEO)
 
 
+def test_layers_that_are_removed_meanwhile_are_written_to_the_end(viewer, widget, tmp_path, qtbot):
+    widget.arrangement.setCurrentText(BLENDED)
+    widget.export(tmp_path / "v.mkv")
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    np.testing.assert_array_equal(np.asarray(LazyVideo(tmp_path / "v.mkv")), VIDEO)
+    assert not widget.run_button.isEnabled()
+
+
 def test_some_frames_only(widget, tmp_path, qtbot):
     widget.arrangement.setCurrentText(BLENDED)
     widget.first.setValue(2)

@@ -14,12 +14,13 @@ from napari_ubam.progress import Progress, Report
 from napari_ubam.sampling import spread_rows
 from napari_ubam.study import Recording, read_provenance, write_boris, write_intervals
 from napari_ubam.video import ASSUMED_FPS
-from napari_ubam.widgets.dock import DockWidget, errors_shown
+from napari_ubam.widgets.dock import DockWidget
 from napari_ubam.widgets.embedding.embedding_data import MapData
 from napari_ubam.widgets.embedding.frame_pictures import FramePictures, montage
 from napari_ubam.widgets.embedding.map_tools import MapTools
 from napari_ubam.widgets.latest_call import LatestCall
 from napari_ubam.widgets.layers import KEY
+from napari_ubam.widgets.notices import errors_shown
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.stretches import stretches
-from napari_ubam.progress import Report, silent
-from napari_ubam.settings import MapSettings
+from napari_ubam.errors import UbamError
+from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.settings import KeypointSettings, MapSettings
 from napari_ubam.study import CodeMap, Interval, Recording, Study, embedding_path, read_clusters, read_result
+from napari_ubam.study.keypoints import read_keypoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +26,13 @@ class MapData(CodeMap):
         NaN where it was not computed.
     cluster : ndarray of int, shape (n,)
         From 0; -1 where the frame is in no cluster, or it was not computed.
+    keypoints : mapping of str to ndarray of float, shape (n,)
+        What `keypoint_places` gives.
     """
 
     deviation: np.ndarray
     cluster: np.ndarray
+    keypoints: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def recording_of(self, row: int) -> Recording:
         """Give the recording that a point belongs to."""
@@ -80,4 +86,41 @@ def load_map(study: Study, settings: MapSettings, report: Report = silent) -> Ma
     if (study.results_folder / "deviation.csv").exists():
         deviation = of_frames(read_result(study, "deviation", "deviate"), "deviation")
     cluster = np.nan_to_num(of_frames(read_clusters(study), "cluster"), nan=-1).astype(int)
-    return MapData(**vars(found), deviation=deviation, cluster=cluster)
+    return MapData(**vars(found), deviation=deviation, cluster=cluster, keypoints=keypoint_places(found, report))
+
+
+def keypoint_places(found: CodeMap, report: Report = silent) -> dict[str, np.ndarray]:
+    """Say where keypoints that other programs found are, as far as the table of recordings names files of them.
+
+    Parameters
+    ----------
+    found : CodeMap
+        The points.
+    report : callable
+        Told which file cannot be read; its recording is passed over.
+
+    Returns
+    -------
+    dict of str to ndarray of float, shape (n,)
+        Such as ``"nose: x"`` and ``"nose: y"`` [px], from the middle of the frame's keypoints if there are several: how
+        the body is held, not where it is in the picture. NaN where it is not known.
+    """
+    places: dict[str, np.ndarray] = {}
+    least = KeypointSettings().min_score
+    for number, recording in enumerate(found.recordings):
+        if recording.keypoints is None:
+            continue
+        try:
+            own = read_keypoints(recording.keypoints, recording.individual).confident(least)
+        except UbamError as error:
+            report(Progress("reading keypoints", number, len(found.recordings), message=str(error)))
+            continue
+        rows = found.which == number
+        xy = own.at(found.frame[rows])
+        if len(own.names) > 1:
+            known = np.isfinite(xy).sum(1, keepdims=True)
+            xy = xy - np.nansum(xy, 1, keepdims=True) / np.maximum(known, 1)
+        for i, name in enumerate(own.names):
+            for axis, values in zip("xy", xy[:, i].T, strict=True):
+                places.setdefault(f"{name}: {axis}", np.full(len(found.frame), np.nan))[rows] = values
+    return places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,9 +12,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QTabWidget
 
 from napari_ubam.analysis.projection import can_lay_out
 from napari_ubam.errors import Problem
-from napari_ubam.progress import Report
 from napari_ubam.settings import EmbedSettings, MapSettings
-from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
+from napari_ubam.widgets.dock import DockWidget, button, combo, row
 from napari_ubam.widgets.embedding.chosen_frames import ChosenFrames
 from napari_ubam.widgets.embedding.embedding_data import MapData, is_embedded, load_map
 from napari_ubam.widgets.embedding.embedding_map import EmbeddingMap
@@ -23,7 +23,9 @@ from napari_ubam.widgets.embedding.map_tools import MapTools
 from napari_ubam.widgets.embedding.neighbours_page import NeighboursPage
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import show_recording, shown_frame
-from napari_ubam.widgets.session import NO_STUDY
+from napari_ubam.widgets.notices import errors_shown, warn_of_problems
+from napari_ubam.widgets.remembered import RememberedChoices
+from napari_ubam.widgets.session import NO_STUDY, same_frames
 from napari_ubam.widgets.study.study_table import group_colours
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-    from napari_ubam.study import Interval
+    from napari_ubam.study import Interval, Study
 
 _METHODS: dict[str, Literal["pca", "tsne", "umap"]] = {"PCA": "pca", "t-SNE": "tsne", "UMAP": "umap"}
 
@@ -51,7 +53,11 @@ class EmbeddingWidget(DockWidget):
         )
         self.code = combo(["posture", "behaviour"], "Map of", _tip("code"))
         self.method = _method_combo()
-        self.colour_by = combo(choices([]), "Coloured by", "What the colour of a point says.")
+        self.colour_by = combo(
+            choices([]),
+            "Coloured by",
+            "What the colour of a point says; of a keypoint, where it is, from the middle of all keypoints.",
+        )
         self.centred = QCheckBox("Without each recording's mean")
         self.centred.setToolTip(f"<qt>{_tip('centred')}</qt>")
         self.anew_button = button("Lay out anew", _tip("anew"), self._on_anew_clicked)
@@ -89,6 +95,7 @@ class EmbeddingWidget(DockWidget):
         self.views.addTab(self.neighbours, "Neighbours")
         self.column.addWidget(self.views, 1)
 
+        self._remember()
         for box in (self.code, self.method):
             box.currentTextChanged.connect(self._on_layout_chosen)
         self.centred.toggled.connect(self._on_layout_chosen)
@@ -100,23 +107,29 @@ class EmbeddingWidget(DockWidget):
         self.tools.shown_changed.connect(self._on_shown_changed)
         self.tools.clear_requested.connect(self._on_clear_requested)
         self.session.study_changed.connect(self._on_study_changed)
+        self.session.study_saved.connect(self._on_study_saved)
         self.session.results_changed.connect(self._on_results_changed)
         self.session.chosen_changed.connect(self._on_chosen_changed)
         self.viewer.dims.events.point.connect(self._on_moved)
         self.viewer.layers.selection.events.active.connect(self._on_moved)
         self._on_study_changed()
 
+    def _remember(self) -> None:
+        map_of = {"code": self.code, "method": self.method, "centred": self.centred, "colour_by": self.colour_by}
+        RememberedChoices(self, {**self.form.some("device"), **map_of})
+
+    @errors_shown()
     def compute(self) -> None:
         """Embed all recordings and measure their deviations, in a thread."""
-        with errors_shown():
-            study, settings = self.session.saved_study(), self.form.settings()
-
-            def step(report: Report) -> list[Problem]:
-                from napari_ubam import pipeline  # loads torch
-
-                return [*pipeline.embed(study, settings, report=report), *pipeline.deviate(study, report=report)]
-
-            self.run_step("embedding", step, self._on_computed)
+        settings = self.form.settings()
+        self.run_on_study(
+            "embedding",
+            lambda steps, study, report: [
+                *steps.embed(study, settings, report=report),
+                *steps.deviate(study, report=report),
+            ],
+            self._on_computed,
+        )
 
     def load(self, *, anew: bool = False) -> None:
         """Show the map, which is laid out in a thread if there is none yet, or ``anew``."""
@@ -163,14 +176,18 @@ class EmbeddingWidget(DockWidget):
         if data is not None and study is not None:
             self._pictures = FramePictures(study)
             self.destroyed.connect(self._pictures.close)  # the viewer was closed
+        self._show_data()
+        self.choose(np.zeros(0, int))
+        self._on_chosen_changed()
+
+    def _show_data(self) -> None:
+        data = self._data
         groups = [] if data is None else [x.group for x in data.recordings]
         self.tools.offer_groups(groups, self.session.reference)
         self.neighbours.show_data(data, self._pictures, groups)
         self._offer_colours()
         self._draw()
         self._on_shown_changed()
-        self.choose(np.zeros(0, int))
-        self._on_chosen_changed()
         self._on_moved()
 
     def _draw(self) -> None:
@@ -185,13 +202,25 @@ class EmbeddingWidget(DockWidget):
         self._on_running_changed(self.worker is not None)
         self.load()
 
+    def _on_study_saved(self, before: Study) -> None:
+        """Lay out anew only if there are other frames; else it is at most said of the same ones who is seen in them."""
+        study, data = self.session.study, self._data
+        assert study is not None  # it was saved
+        if data is None or self.worker is not None or not same_frames(before, study):
+            self.load()
+            return
+        self._data = replace(data, recordings=tuple(study.recording(x.name) for x in data.recordings))
+        self._show_data()
+        self.chosen.choose(self._data, self._pictures, self.chosen.rows)
+
     def _on_running_changed(self, running: bool) -> None:
         self.compute_button.setEnabled(self.session.study is not None and not running)
 
     def _offer_colours(self) -> None:
         """Offer the columns of the table that there are now, and keep the choice where it is one of them."""
         clustered = self._data is not None and bool((self._data.cluster >= 0).any())
-        offered = choices(self.session.recordings, clustered=clustered)
+        keypoints = () if self._data is None else tuple(self._data.keypoints)
+        offered = choices(self.session.recordings, clustered=clustered, keypoints=keypoints)
         chosen = self.colour_by.currentText()
         with QSignalBlocker(self.colour_by):
             self.colour_by.clear()

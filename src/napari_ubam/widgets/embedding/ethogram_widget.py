@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow
 
-from napari_ubam.progress import Report
 from napari_ubam.settings import ClusterSettings
 from napari_ubam.study import Interval, Recording, read_intervals
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.embedding.embedding_data import is_embedded
 from napari_ubam.widgets.embedding.ethogram_data import EthogramData, load_ethogram
 from napari_ubam.widgets.embedding.lanes_view import Curve, Lane, LanesView, Stretch
@@ -25,9 +23,14 @@ from napari_ubam.widgets.embedding.map_colours import cluster_colours
 from napari_ubam.widgets.embedding.map_view import MARK
 from napari_ubam.widgets.form import make_field
 from napari_ubam.widgets.layers import show_recording, shown_frame
+from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.remembered import RememberedChoices
+from napari_ubam.widgets.session import same_frames
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+    from napari_ubam.study import Study
 
 _NO_RECORDING = "Open a recording of the study, for instance by a click on the map."
 
@@ -69,8 +72,10 @@ class EthogramWidget(DockWidget):
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._go_below)
 
+        RememberedChoices(self, {"smallest": self.smallest})
         self.lanes.frame_clicked.connect(self.go_to)
         self.session.study_changed.connect(self._on_study_changed)
+        self.session.study_saved.connect(self._on_study_saved)
         self.session.results_changed.connect(self.load)
         self.session.chosen_changed.connect(self._show)
         self.viewer.dims.events.point.connect(self._on_moved)
@@ -87,15 +92,12 @@ class EthogramWidget(DockWidget):
 
     def cluster(self) -> None:
         """Find clusters of behaviour, in a thread."""
-        with errors_shown():
-            study, settings = self.session.saved_study(), ClusterSettings(smallest=self.smallest.value)
-
-            def step(report: Report) -> int:
-                from napari_ubam import pipeline  # loads torch
-
-                return pipeline.cluster(study, settings, report=report)
-
-            self.run_step("finding clusters", step, self._on_clustered)
+        settings = ClusterSettings(smallest=self.smallest.value)
+        self.run_on_study(
+            "finding clusters",
+            lambda steps, study, report: steps.cluster(study, settings, report=report),
+            self._on_clustered,
+        )
 
     def open_intervals(self, path: Path) -> None:
         """Show intervals of a CSV."""
@@ -126,14 +128,24 @@ class EthogramWidget(DockWidget):
         self._on_running_changed(self.worker is not None)
         self.load()
 
+    def _on_study_saved(self, before: Study) -> None:
+        """Read anew only what is another one by now."""
+        study, name = self.session.study, None if self.recording is None else self.recording.name
+        assert study is not None  # it was saved
+        self.recording = next((x for x in study.recordings if x.name == name), None)
+        if same_frames(before, study) and before.reference == study.reference:
+            self._show()
+        else:
+            self.load()
+
     def _on_loaded(self, data: EthogramData | None) -> None:
         self.data = data
         self._on_moved()
         self._show()
 
-    def _on_clustered(self, n: int) -> None:
-        show_info(f"{n} clusters were found." if n else "No clusters were found: try smaller ones.")
+    def _on_clustered(self, n: int) -> str:
         self.session.results_changed.emit()
+        return f"{n} clusters were found." if n else "No clusters were found: try smaller ones."
 
     def _on_moved(self) -> None:
         shown = shown_frame(self.viewer, self.session.recordings)

@@ -82,6 +82,7 @@ class LanesView(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Ethogram")
+        self.setToolTip("<qt>Click to go to a frame; turn the wheel to zoom.</qt>")
         self.setAccessibleDescription("Left and right go one frame, page up and down ten; plus and minus zoom.")
         viewer.events.theme.connect(self._on_theme_changed)
 

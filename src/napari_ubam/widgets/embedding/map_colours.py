@@ -74,10 +74,10 @@ def scale_colours(share: np.ndarray) -> np.ndarray:
     return lut[(255 * np.clip(share, 0, 1)).astype(int)]
 
 
-def choices(recordings: Iterable[Recording], *, clustered: bool = False) -> list[str]:
+def choices(recordings: Iterable[Recording], *, clustered: bool = False, keypoints: Iterable[str] = ()) -> list[str]:
     """Give what points can be coloured by, the table's further columns among it; clusters where there are any."""
     further = dict.fromkeys(name for recording in recordings for name in recording.covariates)
-    known = [*KINDS, *QUANTITIES, *(["cluster"] if clustered else [])]
+    known = [*KINDS, *QUANTITIES, *(["cluster"] if clustered else []), *keypoints]
     return [*known, *(name for name in further if name not in known)]
 
 
@@ -99,6 +99,8 @@ def colour_by(data: MapData, name: str, group_colours: dict[str, str]) -> Kinds 
         return _amounts(data.deviation)
     if name == "cluster":
         return _clusters(data.cluster)
+    if name in data.keypoints:
+        return _amounts(data.keypoints[name])
     values = [_value(recording, name) for recording in data.recordings]
     if name not in KINDS and (numbers := _numbers(values)) is not None:
         return _amounts(numbers[data.which])

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QShowEvent
 from qtpy.QtWidgets import QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
@@ -18,6 +17,7 @@ from napari_ubam.widgets.embedding.embedding_data import MapData
 from napari_ubam.widgets.embedding.frame_pictures import FramePictures
 from napari_ubam.widgets.embedding.hover_card import pixmap
 from napari_ubam.widgets.latest_call import LatestCall
+from napari_ubam.widgets.notices import tell_error
 
 MAX_SHOWN = 24
 _ALL = "all groups"
@@ -187,7 +187,7 @@ class NeighboursPage(QWidget):
 
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, UbamError):
-            show_error(str(error))
+            tell_error(error)
         elif not isinstance(error, Cancelled):
             raise error
 

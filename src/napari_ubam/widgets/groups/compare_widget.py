@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
@@ -14,13 +13,15 @@ from napari_ubam.errors import Problem, StudyError
 from napari_ubam.progress import Report
 from napari_ubam.settings import CompareSettings
 from napari_ubam.study import Recording, replace_intervals
-from napari_ubam.widgets.dock import DockWidget, button, combo, errors_shown, row, warn_of_problems
+from napari_ubam.widgets.dock import DockWidget, button, combo, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.groups.compare_data import TABLES, Compared, load_compared
 from napari_ubam.widgets.groups.group_plot import LABELS, GroupPlot
 from napari_ubam.widgets.groups.interval_layers import intervals_drawn, read_drawn
 from napari_ubam.widgets.groups.result_table import ResultTable
 from napari_ubam.widgets.layers import path_of, recording_of, show_recording
+from napari_ubam.widgets.notices import errors_shown, warn_of_problems
+from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.study.study_table import group_colours
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
     from napari.viewer import Viewer
+
+    from napari_ubam.study import Study
 
 INTERVALS_FILE = "intervals.csv"  # of a study: what was drawn in layers
 
@@ -73,37 +76,32 @@ class CompareWidget(DockWidget):
         self.column.addWidget(self.hint)
         self.column.addWidget(self.views, 1)
 
+        fields = self.form.some("n_permutations", "n_shuffles", "baselines", "error_rate")
+        RememberedChoices(self, {**fields, "measure": self.measure, "which": self.which})
         self.measure.currentTextChanged.connect(self._on_shown_changed)
         self.which.currentTextChanged.connect(self._on_shown_changed)
         self.plot.subject_clicked.connect(self.show_subject)
         self.table.row_clicked.connect(self._on_row_clicked)
         self.session.study_changed.connect(self.load)
+        self.session.study_saved.connect(self._on_study_saved)
         self.session.results_changed.connect(self.load)
         self.load()
 
+    @errors_shown()
     def compare(self) -> None:
         """Compare the groups in a thread, and show what was found."""
-        with errors_shown():
-            study, settings = self.session.saved_study(), self.form.settings()
-
-            def step(report: Report) -> list[Problem]:
-                from napari_ubam import pipeline  # loads torch
-
-                return pipeline.compare(study, settings, report=report)
-
-            self.run_step("comparing groups", step, self._on_compared)
+        settings = self.form.settings()
+        self.run_on_study(
+            "comparing groups",
+            lambda steps, study, report: steps.compare(study, settings, report=report),
+            self._on_compared,
+        )
 
     def write_report(self) -> None:
         """Write the report in a thread, and open it."""
-        with errors_shown():
-            study = self.session.saved_study()
-
-            def step(report: Report) -> Path:
-                from napari_ubam import pipeline  # loads torch
-
-                return pipeline.make_report(study, report=report)
-
-            self.run_step("writing the report", step, open_page)
+        self.run_on_study(
+            "writing the report", lambda steps, study, report: steps.make_report(study, report=report), open_page
+        )
 
     def take_intervals(self, layer: Layer | None) -> None:
         """Read intervals from a Labels or Shapes layer in a thread, and let the next comparison use them."""
@@ -119,9 +117,9 @@ class CompareWidget(DockWidget):
                 replace_intervals(path, found, [r.name for r in study.recordings])
                 return len(found)
 
-            def show(n: int) -> None:
+            def show(n: int) -> str:
                 self.form.show_settings(self.form.settings().model_copy(update={"intervals": str(path)}))
-                show_info(f"{n} intervals of {recording.name} are in {path}. Compare uses them.")
+                return f"{n} intervals of {recording.name} are in {path}. Compare uses them."
 
             self.run_step("reading intervals", step, show)
 
@@ -169,6 +167,12 @@ class CompareWidget(DockWidget):
     def _on_compared(self, problems: list[Problem]) -> None:
         warn_of_problems(problems)
         self.load()
+
+    def _on_study_saved(self, before: Study) -> None:
+        if before.reference != self.session.reference:
+            self.load()
+        else:  # groups may have other colours
+            self._on_shown_changed()
 
     def _on_shown_changed(self) -> None:
         colours = group_colours(self.session.recordings)

@@ -6,30 +6,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSpinBox
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSpinBox
 
 from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.dock import button, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import current_frame, show_recording
 from napari_ubam.widgets.magnify.compare_row import CompareRow
 from napari_ubam.widgets.magnify.live_magnification import LiveMagnification
 from napari_ubam.widgets.magnify.magnify_layers import frames_of
-from napari_ubam.widgets.recording_box import RecordingBox
+from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.recording_widget import RecordingWidget
+from napari_ubam.widgets.remembered import RememberedChoices
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_ubam.pipeline import Magnifier
-    from napari_ubam.study import Recording
+    from napari_ubam.study import Recording, Study
 
 _ALL, _AROUND = "all", "around the current one"
 
 
-class MagnifyWidget(DockWidget):
+class MagnifyWidget(RecordingWidget):
     """Magnifies a recording of the open study.
 
     Attributes
@@ -39,8 +42,7 @@ class MagnifyWidget(DockWidget):
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__(napari_viewer)
-        self.recording = RecordingBox(self.session, "Whose deviation is magnified.")
+        super().__init__(napari_viewer, "Whose deviation is magnified.")
         self.live: LiveMagnification | None = None
         self._stopped = False  # the last step failed or was cancelled: the slider alone does not start it again
         self.form = SettingsForm(
@@ -68,8 +70,6 @@ class MagnifyWidget(DockWidget):
             self._on_run_clicked,
         )
         self.save_button = button("Save video…", "Write the magnified frames to a video.", self._on_save_clicked)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
         self.form.rows.insertRow(0, "Recording", self.recording)
         self.form.rows.insertRow(1, "Frames", row(self.range, self.reach))
         self.form.rows.addRow("Compare", self.compare)
@@ -79,22 +79,23 @@ class MagnifyWidget(DockWidget):
         self.column.addWidget(self.hint)
         self.column.addStretch(1)
 
+        shown = {"range": self.range, "reach": self.reach, "compare": self.compare.choice}
+        RememberedChoices(self, {**self.form.some("factor", "unreliable", "device"), **shown})
         self.range.currentTextChanged.connect(self._on_range_chosen)
         self.form.changed.connect(self._on_settings_changed)
         self.compare.changed.connect(self._on_compare_changed)
         self.recording.currentTextChanged.connect(self._on_recording_chosen)
         self.session.results_changed.connect(self._forget)
         self.session.study_changed.connect(self._forget)
-        self.session.table_changed.connect(self._on_table_changed)
-        self.session.study_changed.connect(self._on_table_changed)
+        self.session.study_saved.connect(self._on_study_saved)
         self._on_range_chosen()
-        self._on_table_changed()
+        self.follow_study(self.run_button, self.save_button)
 
+    @errors_shown()
     def magnify(self) -> None:
         """Show the recording magnified, and draw the chosen frames in a thread, so that they play without a delay."""
-        with errors_shown():
-            self._stopped = False
-            self._with_live(self._fill)
+        self._stopped = False
+        self._with_live(self._fill)
 
     def take(self, recording: Recording, magnifier: Magnifier, settings: MagnifySettings) -> LiveMagnification:
         """Show a recording magnified in place of the one that was shown until now."""
@@ -109,8 +110,7 @@ class MagnifyWidget(DockWidget):
 
     def _with_live(self, then: Callable[[LiveMagnification], None]) -> None:
         """Call ``then`` with the recording as it is shown, magnified; open models and video first if need be."""
-        study, settings, recording = self.session.saved_study(), self.form.settings(), self._chosen()
-        live = self.live
+        settings, recording, live = self.form.settings(), self._chosen(), self.live
         opened_with = settings.model_dump(exclude={"factor"})
         if (
             live is not None
@@ -121,18 +121,16 @@ class MagnifyWidget(DockWidget):
             then(live)
             return
 
-        def step(report: Report) -> Magnifier:
-            from napari_ubam.pipeline import Magnifier  # loads torch
+        def opened(steps: ModuleType, study: Study, report: Report) -> Magnifier:
+            return steps.Magnifier(study, recording.name, settings.device, report, settings.unreliable)
 
-            return Magnifier(study, recording.name, settings.device, report, settings.unreliable)
-
+        @errors_shown()
         def show(magnifier: Magnifier) -> None:
-            with errors_shown():
-                now = self.form.settings().model_copy(update=opened_with)
-                show_recording(self.viewer, recording)
-                then(self.take(recording, magnifier, now))
+            now = self.form.settings().model_copy(update=opened_with)
+            show_recording(self.viewer, recording)
+            then(self.take(recording, magnifier, now))
 
-        self.run_step(f"opening {recording.name}", step, show)
+        self.run_on_study(f"opening {recording.name}", opened, show)
 
     def _fill(self, live: LiveMagnification) -> None:
         show_recording(self.viewer, live.recording)
@@ -140,18 +138,18 @@ class MagnifyWidget(DockWidget):
         live.frames.make_room(len(frames))
         self.run_step("magnifying", lambda report: live.fill(frames, report), lambda drawn: live.take_arrows(*drawn))
 
+    @errors_shown()
     def save_video(self, out: Path) -> None:
         """Write the chosen frames, magnified, to a video, in a thread."""
-        with errors_shown():
-            study, settings, recording = self.session.saved_study(), self.form.settings(), self._chosen()
-            frames = self._frames(recording, show_recording(self.viewer, recording))
-
-            def step(report: Report) -> int:
-                from napari_ubam import pipeline  # loads torch
-
-                return pipeline.save_magnified(study, recording.name, out, settings, frames=frames, report=report)
-
-            self.run_step("saving", step, lambda n: show_info(f"{out} was written: {n} frames."))
+        settings, recording = self.form.settings(), self._chosen()
+        frames = self._frames(recording, show_recording(self.viewer, recording))
+        self.run_on_study(
+            "saving",
+            lambda steps, study, report: steps.save_magnified(
+                study, recording.name, out, settings, frames=frames, report=report
+            ),
+            lambda n: f"{out} was written: {n} frames.",
+        )
 
     def _chosen(self) -> Recording:
         return self.session.saved_study().recording(self.recording.currentText())
@@ -160,11 +158,11 @@ class MagnifyWidget(DockWidget):
         around = current_frame(self.viewer, video) if self.range.currentText() == _AROUND else None
         return frames_of(recording, video.data.shape[0], around, self.reach.value())
 
+    @errors_shown()
     def _on_settings_changed(self) -> None:
         if self.session.study is None or self._stopped or (self.live is None and self.worker is not None):
             return  # what is being opened is shown with the settings of that moment
-        with errors_shown():
-            self._with_live(lambda live: None)
+        self._with_live(lambda live: None)
 
     def _on_compare_changed(self) -> None:
         if self.live is not None:
@@ -183,6 +181,13 @@ class MagnifyWidget(DockWidget):
             self.live.told.disconnect(self.hint.setText)
             self.live = None
             self.hint.clear()
+
+    def _on_study_saved(self, before: Study) -> None:
+        study = self.session.study
+        assert study is not None  # it was saved
+        drawn_alike = (study.settings, study.reference) == (before.settings, before.reference)
+        if self.live is not None and not (drawn_alike and self.live.recording in study.recordings):
+            self._forget()
 
     def _on_errored(self, error: Exception) -> None:
         self._stopped = True
@@ -211,13 +216,3 @@ class MagnifyWidget(DockWidget):
 
     def _on_range_chosen(self) -> None:
         self.reach.setVisible(self.range.currentText() == _AROUND)
-
-    def _on_table_changed(self) -> None:
-        self.recording.fill()
-        self.hint.setText(self.session.hint)
-        self._on_running_changed(self.worker is not None)
-
-    def _on_running_changed(self, running: bool) -> None:
-        ready = self.session.study is not None and self.recording.count() > 0 and not running
-        self.run_button.setEnabled(ready)
-        self.save_button.setEnabled(ready)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QAbstractItemView, QLabel, QListWidget
 
-from napari_ubam.progress import Report
 from napari_ubam.settings import TransferSettings
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown
+from napari_ubam.widgets.dock import DockWidget, button
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import KEY, about
+from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.remembered import RememberedChoices
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -28,7 +29,7 @@ class TransferWidget(DockWidget):
         self.targets = _choice("Drawn on", "On whom they are drawn; choose several with Ctrl or Shift.")
         self.form = SettingsForm(TransferSettings(), choices={"device": ["auto", "cpu"]}, folded={"device"})
         self.run_button = button(
-            "Draw", "Draw every posture on every subject, and below it a simple baseline.", self.transfer
+            "Draw", "Draw every posture on every subject, and below it a simple baseline.", self._on_run_clicked
         )
         self.hint = QLabel()
         self.hint.setWordWrap(True)
@@ -40,24 +41,22 @@ class TransferWidget(DockWidget):
         self.column.addWidget(self.hint)
         self.column.addStretch(1)
 
+        RememberedChoices(self, self.form.some("n_postures", "device"))
         for choice in (self.sources, self.targets):
             choice.itemSelectionChanged.connect(self._on_selection_changed)
         self.session.table_changed.connect(self._on_table_changed)
         self.session.study_changed.connect(self._on_table_changed)
         self._on_table_changed()
 
+    @errors_shown()
     def transfer(self) -> None:
         """Draw the grid in a thread, and show it as a layer."""
-        with errors_shown():
-            study, settings = self.session.saved_study(), self.form.settings()
-            sources, targets = _chosen(self.sources), _chosen(self.targets)
-
-            def step(report: Report) -> np.ndarray:
-                from napari_ubam import pipeline  # loads torch
-
-                return pipeline.transfer(study, sources, targets, settings, report=report).grid()
-
-            self.run_step("transferring postures", step, self._show)
+        settings, sources, targets = self.form.settings(), _chosen(self.sources), _chosen(self.targets)
+        self.run_on_study(
+            "transferring postures",
+            lambda steps, study, report: steps.transfer(study, sources, targets, settings, report=report).grid(),
+            self._show,
+        )
 
     def _show(self, grid: np.ndarray) -> None:
         known = next((layer for layer in self.viewer.layers if about(layer).get("role") == LAYER), None)
@@ -66,6 +65,9 @@ class TransferWidget(DockWidget):
         known.data = grid
         known.visible = True
         self.viewer.layers.selection.active = known
+
+    def _on_run_clicked(self) -> None:
+        self.transfer()
 
     def _on_selection_changed(self) -> None:
         self._on_running_changed(self.worker is not None)

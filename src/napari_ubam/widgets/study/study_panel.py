@@ -13,8 +13,10 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMenu, QMessage
 
 from napari_ubam.study import Recording, write_table
 from napari_ubam.study.locating import moved_alike, with_files_at
-from napari_ubam.widgets.dock import errors_shown, row
+from napari_ubam.widgets.dock import row
+from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.session import Session
+from napari_ubam.widgets.shortcuts import REDO, UNDO
 from napari_ubam.widgets.study.name_dialog import NameDialog
 from napari_ubam.widgets.study.study_facts import StudyFacts
 from napari_ubam.widgets.study.study_table import COLUMNS, StudyTable
@@ -64,8 +66,8 @@ class StudyPanel(QWidget):
     def _fill_menu(self) -> None:
         undo = self.session.undo
         self._undoing = (undo.createUndoAction(self), undo.createRedoAction(self))  # else PyQt6 would delete them
-        for action, keys in zip(self._undoing, ("Ctrl+Z", "Ctrl+Shift+Z"), strict=True):
-            action.setShortcut(QKeySequence(keys))
+        for action, shortcut in zip(self._undoing, (UNDO, REDO), strict=True):
+            action.setShortcut(QKeySequence(shortcut.key))
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.addAction(action)  # so that its keys are heard wherever the focus is within the panel
             self.menu.addAction(action)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMessageBox
@@ -22,17 +22,18 @@ from napari_ubam.study.editing import changed
 from napari_ubam.study.recording import REGION
 from napari_ubam.study.study import SETTINGS_FILE
 from napari_ubam.video import VIDEO_SUFFIXES
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.form import SettingsForm
-from napari_ubam.widgets.layers import KEY, about, path_of, show_recording
+from napari_ubam.widgets.layers import about, show_recording
+from napari_ubam.widgets.notices import errors_shown, tell_error
 from napari_ubam.widgets.remembered import last_study, remember_study
 from napari_ubam.widgets.study.add_recordings import Source, copy_layer, known_of, merged, recordings_of, videos_in
+from napari_ubam.widgets.study.layer_axes import axes_of, file_of, frames_of_layer, remember_copy
 from napari_ubam.widgets.study.region import draw_region, drawn_region
 from napari_ubam.widgets.study.study_panel import StudyPanel
 from napari_ubam.widgets.study.study_table import summary
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from napari.viewer import Viewer
 
 _Answer = QMessageBox.StandardButton
@@ -124,13 +125,20 @@ class StudyWidget(DockWidget):
         with errors_shown():
             self.session.edit("importing a table", recordings=merged(self.session.recordings, read_table(path)))
 
-    def add_layers(self, layers: Sequence[Layer]) -> None:
+    @errors_shown()
+    def add_layers(self, layers: Sequence[Image]) -> None:
         """Add image layers as recordings; those without a file are first copied into the study's folder."""
         if not layers:
             show_info("Select the image layers that are to be added.")
             return
-        without_file = [layer for layer in layers if path_of(layer) is None]
-        if not without_file:
+        axes = {}
+        for layer in layers:
+            if file_of(layer) is None:
+                known = axes_of(self.viewer, layer, self)
+                if known is None:
+                    return
+                axes[layer] = known
+        if not axes:
             self._add_layers_with_files(layers)
             return
         folder = self.session.folder or self._ask_for_folder(
@@ -140,12 +148,22 @@ class StudyWidget(DockWidget):
             return
         self.session.folder = folder
 
-        def copy(report: Report) -> None:
-            for layer in without_file:
-                path = copy_layer(folder, layer.name, layer.data, float(about(layer).get("fps", 30)), report)
-                layer.metadata[KEY] = {**about(layer), "path": str(path)}
+        def copy(report: Report) -> dict[Image, Path]:
+            paths = {}
+            for layer, known in axes.items():
+                frames, fps = frames_of_layer(layer, known), float(about(layer).get("fps", 30))
+                paths[layer] = copy_layer(folder, layer.name, frames, fps, report)
+            return paths
 
-        self.run_step("copying layers", copy, lambda _: self._add_layers_with_files(layers))
+        def add(paths: dict[Image, Path]) -> None:
+            others = [layer for layer, path in paths.items() if not remember_copy(layer, axes[layer], path)]
+            self._add_layers_with_files(layers)
+            for layer in others:  # time is at another place in them: what is shown from now on is the copy
+                layer.visible = False
+                path = paths[layer].resolve()
+                show_recording(self.viewer, next(x for x in self.session.recordings if x.path == path))
+
+        self.run_step("copying layers", copy, add)
 
     def open_study(self, folder: Path) -> None:
         """Open the study in a folder, after asking about unsaved changes."""
@@ -162,7 +180,7 @@ class StudyWidget(DockWidget):
         try:
             self.session.save()
         except UbamError as error:
-            show_error(str(error))
+            tell_error(error)
             if self.session.study is None:  # so that another folder can be chosen
                 self.session.folder = None
             return False
@@ -323,8 +341,8 @@ class StudyWidget(DockWidget):
             else:
                 show_info("The table has these recordings already.")
 
-    def _add_layers_with_files(self, layers: Iterable[Layer]) -> None:
-        self._add(Source(path, known_of(about(layer))) for layer in layers if (path := path_of(layer)) is not None)
+    def _add_layers_with_files(self, layers: Iterable[Image]) -> None:
+        self._add(Source(path, known_of(about(layer))) for layer in layers if (path := file_of(layer)) is not None)
 
     def _set_region(self, region_of: Callable[[Recording], tuple[int | None, ...]]) -> None:
         names = {recording.name for recording in self.panel.view.selected()}

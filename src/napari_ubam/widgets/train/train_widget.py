@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QMessageBox, QPlainTextEdit, QWidget
@@ -17,10 +17,12 @@ from napari_ubam.settings import TrainSettings
 from napari_ubam.study import MUCH, Study, cache_size, describe_size
 from napari_ubam.training.presets import STEPS, estimate_seconds
 from napari_ubam.training.runs import PICTURES, UNFINISHED, Run, can_resume, use_run
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.latest_call import LatestCall
+from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.progress_row import time_in_words
+from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.train.left_running import LeftRunning
 from napari_ubam.widgets.train.loss_curve import LossCurve
 from napari_ubam.widgets.train.picture_strip import PictureStrip
@@ -98,10 +100,12 @@ class TrainWidget(DockWidget):
         self.column.addWidget(self.pictures)
         self.column.addWidget(_folded("Trainings of this study", self.runs))
 
+        RememberedChoices(self, self.form.some("preset", "device"))
         self.training.state_changed.connect(self._on_state_changed)
         self.training.progressed.connect(self._on_progressed)
         self.training.problem_found.connect(self._on_problem_found)
         self.session.study_changed.connect(self._on_study_changed)
+        self.session.study_saved.connect(self._on_study_saved)
         self.left.progressed.connect(self._on_left_progressed)
         self.left.ended.connect(self._on_left_ended)
         self._loader.done.connect(self._on_loaded)
@@ -179,6 +183,13 @@ class TrainWidget(DockWidget):
         self.left.look(None if study is None or self.training.is_running else study.models_folder)
         self._show_state()
 
+    def _on_study_saved(self) -> None:
+        self._show_state()
+
+    def _on_cancel_requested(self) -> None:
+        super()._on_cancel_requested()
+        self.training.stop()
+
     def _on_left_progressed(self) -> None:
         self.curve.show_log(self.left.log)
         self._show_pictures()
@@ -201,6 +212,8 @@ class TrainWidget(DockWidget):
                 self.runs.look(self.session.study.models_folder)
         if state is TrainingState.FAILED:
             show_error(self.training.message.partition("\n")[0])
+        elif state is TrainingState.DONE:
+            show_info(_IN_WORDS[state])
 
     def _on_runs_read(self) -> None:
         """Show how the study was trained, as long as it is not trained again."""
@@ -308,7 +321,6 @@ class TrainWidget(DockWidget):
     def _on_closed(self) -> None:
         super()._on_closed()
         self.destroyed.disconnect(self.training.stop)
-        self.training.stop()
         for close in self._closing:
             self.destroyed.disconnect(close)
             close()

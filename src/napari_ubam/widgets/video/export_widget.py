@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Vectors
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -22,8 +21,10 @@ from qtpy.QtWidgets import (
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report
 from napari_ubam.video.write import Quality, write_video
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.layers import path_of
+from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.video.shown_layers import beside, blended, rate_of, shown_arrows, shown_image
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class ExportWidget(DockWidget):
         self.column.addWidget(self.hint)
         self.column.addStretch(1)
 
+        RememberedChoices(self, {"arrangement": self.arrangement, "quality": self.quality, "arrows": self.arrows})
         self._layers: list[Image] = []
         events = self.viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
@@ -116,7 +118,7 @@ class ExportWidget(DockWidget):
                     out, pictures, fps, times=times, quality=quality, total=len(frames), report=report
                 )  # fmt: skip
 
-            self.run_step("exporting", step, lambda n: show_info(f"{out} was written: {n} frames."))
+            self.run_step("exporting", step, lambda n: f"{out} was written: {n} frames.")
 
     def _on_export_clicked(self) -> None:
         name = "_".join(layer.name for layer in self.chosen()[:2]) or "video"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QFormLayout, QLabel, QSpinBox
 
@@ -15,8 +14,20 @@ from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report
 from napari_ubam.video import ASSUMED_FPS, LazyVideo, write_video
 from napari_ubam.video.napari_io import fps_of, read_layers
-from napari_ubam.widgets.dock import DockWidget, button, errors_shown, row
+from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.layers import KEY, about, current_frame, go_to_frame
+from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.shortcuts import (
+    BACK,
+    KEYFRAME_AFTER,
+    KEYFRAME_BEFORE,
+    MARK_IN,
+    MARK_OUT,
+    ON,
+    PLAY,
+    BoundKeys,
+    ShortcutsDialog,
+)
 from napari_ubam.widgets.video.player import Player
 
 if TYPE_CHECKING:
@@ -64,6 +75,7 @@ class VideoWidget(DockWidget):
             "lossless, larger) in which every frame is one: frame for frame the same.",
             self._on_copy_clicked,
         )
+        self.shortcuts_button = button("Shortcuts", "Show the keys of all widgets.", self._on_shortcuts_clicked)
         self.state = QLabel()
         self.state.setWordWrap(True)
         form = QFormLayout()
@@ -75,6 +87,7 @@ class VideoWidget(DockWidget):
         self.column.addLayout(row(*steps[:3], self.play_button, *steps[3:]))
         self.column.addLayout(row(self.mark_in, self.mark_out, self.unmark_button))
         self.column.addWidget(self.copy_button)
+        self.column.addWidget(self.shortcuts_button)
         self.column.addWidget(self.progress)
         self.column.addWidget(self.state)
         self.column.addStretch(1)
@@ -88,6 +101,19 @@ class VideoWidget(DockWidget):
         for event in self._events:
             event.connect(self._on_layers_changed)
         self.viewer.dims.events.current_step.connect(self._on_frame_shown)
+        self._keys = BoundKeys(
+            self.viewer,
+            {
+                PLAY: self.toggle,
+                BACK: lambda: self.step(-10),
+                ON: lambda: self.step(10),
+                KEYFRAME_BEFORE: lambda: self.to_keyframe(-1),
+                KEYFRAME_AFTER: lambda: self.to_keyframe(1),
+                MARK_IN: lambda: self.mark("in"),
+                MARK_OUT: lambda: self.mark("out"),
+            },
+        )
+        self.destroyed.connect(self._keys.release)  # the viewer was closed
         self._on_layers_changed()
 
     def toggle(self) -> None:
@@ -153,13 +179,13 @@ class VideoWidget(DockWidget):
 
             self.run_step("copying", step, lambda n: self._show_copy(out, n))
 
-    def _show_copy(self, out: Path, n: int) -> None:
+    def _show_copy(self, out: Path, n: int) -> str:
         from napari.layers import Layer
 
-        show_info(f"{out} was written: {n} frames.")
         with errors_shown():
             for data in read_layers(str(out)):
                 self.viewer.layers.selection.active = self.viewer.add_layer(Layer.create(*data))
+        return f"{out} was written: {n} frames."
 
     def _video(self) -> LazyVideo | None:
         return self.layer.data if self.layer is not None and isinstance(self.layer.data, LazyVideo) else None
@@ -238,10 +264,16 @@ class VideoWidget(DockWidget):
         if path:
             self.make_copy(Path(path).with_suffix(".mkv"))
 
+    def _on_shortcuts_clicked(self) -> None:
+        dialog = ShortcutsDialog(self)
+        dialog.exec()
+        dialog.deleteLater()
+
     def _on_running_changed(self, running: bool) -> None:
         self.copy_button.setEnabled(not running)
 
     def _on_closed(self) -> None:
+        self._keys.release()
         self.player.stop()
         for event in self._events:
             event.disconnect(self._on_layers_changed)
