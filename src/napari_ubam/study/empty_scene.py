@@ -18,9 +18,10 @@ _SMALLEST = 12  # coarse px of a change that is somebody
 _REACH = 3  # coarse px between parts of one subject
 _MOSTLY, _ALWAYS = 0.5, 0.9  # share of the time in which somebody is there
 _MOST = 0.5  # share of the picture: of a subject that fills it, the background cannot be found
+_VARIES = (1.6, 2.5)  # times the noise: what changes by more
 _SCENERY = 0.05  # share of the picture that a part that never changes has at least, to be background for sure
 _ALIKE, _SAME = 9.0, 10.0  # grey levels between neighbours, and between moments, that show the same background
-_CHANGED, _LEFT = 12, 0.3  # grey levels that matter, and the share of the median's edges that may be left there
+_CHANGED, _LEFT = 12, 0.25  # grey levels that matter; share of the outline's steepness, over the scene's, that may stay
 _SEEN = 3  # samples in which a pixel's background has to be seen
 
 
@@ -33,8 +34,8 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tupl
     belongs to it in the moments in which it looks like its neighbours that do. What is never seen is painted over from
     around it (Telea, Journal of Graphics Tools 2004).
 
-    The result is believed if the subject's outline is gone: where it differs from the median, the picture has lost most
-    of the median's edges.
+    The result is believed if the subject's outline is gone: where it begins to differ from the median, the picture has
+    lost most of the median's edges.
 
     Parameters
     ----------
@@ -57,9 +58,13 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tupl
     size = max(1, round(width * scale)), max(1, round(height * scale))
     coarse = np.stack([cv2.resize(np.asarray(s), size, interpolation=cv2.INTER_AREA) for s in samples])
     zone = _always_there(coarse)
-    if not zone.any() or zone.mean() > _MOST:
-        return median, not zone.any()
-    inside, scenery = _enclosed(coarse, zone)
+    if not zone.any():
+        return median, True
+    maps = _changing(coarse)
+    zone |= _touching(maps[0], zone)
+    if zone.mean() > _MOST:
+        return median, False
+    inside, scenery = _enclosed(maps, zone)
     zone |= cv2.dilate(inside.astype(np.uint8), np.ones((7, 7))) > 0
     picture, shown = _grow_inwards(coarse, ~zone | scenery, inside)
     hidden = cv2.dilate(np.logical_not(shown.any(0)).astype(np.uint8), np.ones((3, 3)))
@@ -104,22 +109,43 @@ def _hulls(changed: np.ndarray) -> np.ndarray:
     return hulls
 
 
-def _enclosed(pictures: np.ndarray, zone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _changing(pictures: np.ndarray) -> list[np.ndarray]:
+    """Tell which pixels change, (h, w) bool, in several ways, the finest first.
+
+    A faint outline is closed only if little change counts; shading within it does not matter only if much does.
+    """
+    usual = np.stack([cv2.GaussianBlur(p, (0, 0), 0.8) for p in pictures]).std(0).max(-1)
+    largest = np.percentile(np.abs(pictures - np.median(pictures, 0)).max(-1), 97, axis=0)
+    return [change > times * np.median(change) for change in (usual, largest) for times in _VARIES]
+
+
+def _touching(changing: np.ndarray, zone: np.ndarray) -> np.ndarray:
+    """Give what changes and is connected with the zone: the outline of what is always there."""
+    n, labels = cv2.connectedComponents(changing.astype(np.uint8))
+    touches = np.bincount(labels[zone], minlength=n) > 0
+    touches[0] = False
+    return cv2.dilate(touches[labels].astype(np.uint8), np.ones((5, 5))) > 0
+
+
+def _enclosed(maps: list[np.ndarray], zone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Tell what never changes: within the subject, enclosed by what does, and outside; (h, w) bool each.
 
     The picture's edge may cut the subject off.
     """
-    change = np.percentile(np.abs(pictures - np.median(pictures, 0)).max(-1), 97, axis=0)
-    varies = (change > max(_LEAST, 1.6 * float(np.median(change)))).astype(np.uint8)
-    n, labels = cv2.connectedComponents(1 - cv2.dilate(varies, np.ones((3, 3))), connectivity=4)
-    area = np.bincount(labels.ravel(), minlength=n)
     edge = np.zeros(zone.shape, bool)
     edge[[0, -1]], edge[:, [0, -1]] = True, True
-    leaves = np.bincount(labels[edge & ~zone], minlength=n) > 0  # the picture, beside the subject
-    beside = np.bincount(labels[cv2.dilate(zone.astype(np.uint8), np.ones((7, 7))) > 0], minlength=n) > 0
-    inside, scenery = beside & ~leaves, leaves & (area > _SCENERY * labels.size)
-    inside[0] = scenery[0] = False  # what changes
-    return inside[labels], scenery[labels]
+    near = cv2.dilate(zone.astype(np.uint8), np.ones((7, 7))) > 0
+    inside, scenery = np.zeros(zone.shape, bool), np.ones(zone.shape, bool)
+    for varies in maps:
+        n, labels = cv2.connectedComponents(1 - cv2.dilate(varies.astype(np.uint8), np.ones((3, 3))), connectivity=4)
+        area = np.bincount(labels.ravel(), minlength=n)
+        leaves = np.bincount(labels[edge & ~zone], minlength=n) > 0  # the picture, beside the subject
+        enclosed = (np.bincount(labels[near], minlength=n) > 0) & ~leaves
+        wide = leaves & (area > _SCENERY * labels.size)
+        enclosed[0] = wide[0] = False  # what changes
+        inside |= enclosed[labels]
+        scenery &= wide[labels]
+    return inside, scenery & ~inside
 
 
 def _grow_inwards(
@@ -156,7 +182,11 @@ def _has_lost_its_outline(median: np.ndarray, picture: np.ndarray) -> bool:
     changed = (cv2.absdiff(median, picture).max(-1) > _CHANGED).astype(np.uint8)
     changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, kernel)
     outline = (cv2.dilate(changed, kernel) > 0) & (cv2.erode(changed, kernel) == 0)
-    return bool(outline.any()) and bool(_edges(picture)[outline].mean() < _LEFT * _edges(median)[outline].mean())
+    if not outline.any():
+        return False
+    left, before = _edges(picture), float(_edges(median)[outline].mean())
+    usual = float(np.median(left[cv2.dilate(changed, np.ones((5, 5))) == 0]))
+    return float(left[outline].mean()) - usual < _LEFT * (before - usual)
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:
