@@ -20,8 +20,10 @@ _MOSTLY, _ALWAYS = 0.5, 0.9  # share of the time in which somebody is there
 _MOST = 0.5  # share of the picture: of a subject that fills it, the background cannot be found
 _VARIES = (1.6, 2.5)  # times the noise: what changes by more
 _SCENERY = 0.05  # share of the picture that a part that never changes has at least, to be background for sure
-_ALIKE, _SAME = 9.0, 10.0  # grey levels between neighbours, and between moments, that show the same background
 _CHANGED, _LEFT = 12, 0.25  # grey levels that matter; share of the outline's steepness, over the scene's, that may stay
+_WINDOWS = ((5, 5), (7, 1), (1, 7))  # px around a pixel that its background is like; a floor's edge is like itself
+_ALIKE = (9.0, 5.0, 5.0)  # grey levels that it may differ from each
+_SAME = 10.0  # grey levels between moments that show the same background
 _SEEN = 3  # samples in which a pixel's background has to be seen
 
 
@@ -157,24 +159,33 @@ def _grow_inwards(
     known, tried = known.copy(), np.zeros(known.shape, int)
     shown = np.broadcast_to(known, pictures.shape[:3]).copy()
     while True:
-        weight = cv2.blur(known.astype(np.float32), (5, 5), borderType=cv2.BORDER_CONSTANT)
-        count = np.round(25 * weight).astype(int)
+        means = [_mean_around(colour, known, window) for window in _WINDOWS]
+        count = sum(n for _, n in means)
         touching = cv2.dilate(known.astype(np.uint8), np.ones((3, 3))) > 0
         y, x = np.nonzero(touching & ~known & ~inside & (count > tried))
         if not len(y):
             return colour.round().clip(0, 255).astype(np.uint8), shown
         tried[y, x] = count[y, x]
-        beside = cv2.blur(colour * known[..., None], (5, 5), borderType=cv2.BORDER_CONSTANT)[y, x] / weight[y, x, None]
         values = smooth[:, y, x]
-        far = np.abs(values - beside).max(-1)
+        far = np.min(
+            [np.abs(values - mean[y, x]).max(-1) / far for (mean, _), far in zip(means, _ALIKE, strict=True)], 0
+        )
         nearest = values[far.argmin(0), np.arange(len(y))]
         same = np.abs(values - nearest).max(-1) < _SAME
-        taken = (np.sum(far <= _ALIKE, 0) >= _SEEN) & (same.sum(0) >= _SEEN)
+        taken = (np.sum(far <= 1, 0) >= _SEEN) & (same.sum(0) >= _SEEN)
         y, x = y[taken], x[taken]
         shown[:, y, x] = same[:, taken]
         for i, j, member, value in zip(y, x, same[:, taken].T, values[:, taken].swapaxes(0, 1), strict=True):
             colour[i, j] = np.median(value[member], 0)
         known[y, x] = True
+
+
+def _mean_around(colour: np.ndarray, known: np.ndarray, window: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Give each pixel's mean over what is known in a window around it, infinite where nothing is, and how much is."""
+    share = cv2.blur(known.astype(np.float32), window, borderType=cv2.BORDER_CONSTANT)
+    total = cv2.blur(colour * known[..., None], window, borderType=cv2.BORDER_CONSTANT)
+    count = np.round(share * window[0] * window[1]).astype(int)
+    return np.where(count[..., None] > 0, total / np.maximum(share, 1e-6)[..., None], np.inf), count
 
 
 def _has_lost_its_outline(median: np.ndarray, picture: np.ndarray) -> bool:
