@@ -160,7 +160,7 @@ def _grow_inwards(
     shown = np.broadcast_to(known, pictures.shape[:3]).copy()
     while True:
         means = [_mean_around(colour, known, window) for window in _WINDOWS]
-        count = sum(n for _, n in means)
+        count = np.sum([n for _, n in means], axis=0)
         touching = cv2.dilate(known.astype(np.uint8), np.ones((3, 3))) > 0
         y, x = np.nonzero(touching & ~known & ~inside & (count > tried))
         if not len(y):

@@ -247,7 +247,7 @@ def test_unsaved_changes_are_asked_about(widget, videos, tmp_path, monkeypatch):
 @pytest.fixture
 def remembered(monkeypatch):
     """Keep what napari would remember for us."""
-    kept = SimpleNamespace(study=SimpleNamespace(last=""))
+    kept = SimpleNamespace(study=SimpleNamespace(last=""), choices=SimpleNamespace(last=""))
     monkeypatch.setattr("napari_ubam.widgets.remembered.get_plugin_settings", lambda name: kept)
     return kept
 
