@@ -19,10 +19,10 @@ _REACH = 3  # coarse px between parts of one subject
 _MOSTLY, _ALWAYS = 0.5, 0.9  # share of the time in which somebody is there
 _MOST = 0.5  # share of the picture: of a subject that fills it, the background cannot be found
 _VARIES = (1.6, 2.5)  # times the noise: what changes by more
-_SCENERY = 0.05  # share of the picture that a part that never changes has at least, to be background for sure
+_SCENERY = 0.005  # share of the picture that a part that never changes has at least, to be background for sure
 _CHANGED, _LEFT = 12, 0.25  # grey levels that matter; share of the outline's steepness, over the scene's, that may stay
-_WINDOWS = ((5, 5), (7, 1), (1, 7))  # px around a pixel that its background is like; a floor's edge is like itself
-_ALIKE = (9.0, 5.0, 5.0)  # grey levels that it may differ from each
+_WINDOWS = ((5, 5), (7, 1))  # px around a pixel that its background is like; a floor's edge is like itself across
+_ALIKE = (9.0, 5.0)  # grey levels that it may differ from each
 _SAME = 10.0  # grey levels between moments that show the same background
 _SEEN = 3  # samples in which a pixel's background has to be seen
 
@@ -167,15 +167,16 @@ def _grow_inwards(
             return colour.round().clip(0, 255).astype(np.uint8), shown
         tried[y, x] = count[y, x]
         values = smooth[:, y, x]
-        far = np.min(
-            [np.abs(values - mean[y, x]).max(-1) / far for (mean, _), far in zip(means, _ALIKE, strict=True)], 0
-        )
-        nearest = values[far.argmin(0), np.arange(len(y))]
-        same = np.abs(values - nearest).max(-1) < _SAME
-        taken = (np.sum(far <= 1, 0) >= _SEEN) & (same.sum(0) >= _SEEN)
+        taken, shows = np.zeros(len(y), bool), np.zeros(values.shape[:2], bool)
+        for (mean, _), alike in zip(means, _ALIKE, strict=True):
+            far = np.abs(values - mean[y, x]).max(-1)
+            same = np.abs(values - values[far.argmin(0), np.arange(len(y))]).max(-1) < _SAME
+            seen = (np.sum(far <= alike, 0) >= _SEEN) & (same.sum(0) >= _SEEN)
+            shows[:, seen & ~taken] = same[:, seen & ~taken]
+            taken |= seen
         y, x = y[taken], x[taken]
-        shown[:, y, x] = same[:, taken]
-        for i, j, member, value in zip(y, x, same[:, taken].T, values[:, taken].swapaxes(0, 1), strict=True):
+        shown[:, y, x] = shows[:, taken]
+        for i, j, member, value in zip(y, x, shows[:, taken].T, values[:, taken].swapaxes(0, 1), strict=True):
             colour[i, j] = np.median(value[member], 0)
         known[y, x] = True
 
