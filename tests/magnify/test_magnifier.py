@@ -236,6 +236,20 @@ def test_on_a_floor_that_moves_with_the_region_only_the_subject_is_hot(warp: War
     assert hot[corner].max() == 0
 
 
+def test_before_an_empty_scene_the_subject_alone_is_marked_and_moved(warp: WarpGenerator):
+    scene = np.full((40, 40, 3), 90, np.uint8)
+    picture = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    picture[15:35, 25:40] = 220
+    crops = np.repeat(cv2.resize(picture[5:45, 15:55], (SIZE, SIZE), interpolation=cv2.INTER_AREA)[None], N, 0)
+    before = replace(shot(), crops=crops, pictures=[picture] * N, background=scene)
+    empty = magnify_shot(replace(before, is_empty=True), warp, 2.5, CPU)[0]
+    far = np.ones((HEIGHT, WIDTH), bool)
+    far[8:42, 18:47] = False
+    assert empty.heatmap[far].max() < 0.05 * empty.heatmap.max()
+    assert magnify_shot(before, warp, 2.5, CPU)[0].heatmap[far].max() > 0.05 * empty.heatmap.max()
+    assert not np.array_equal(empty.image, picture)
+
+
 def test_vae_heatmap_peaks_at_the_frames_deviation(vae: VaeGenerator):
     of = replace(shot(), score=np.array([0.5, 1.0, 3.0], np.float32))
     peaks = [f.heatmap.max() for f in magnify_shot(of, vae, 2.5, CPU)]

@@ -197,7 +197,7 @@ def _mark_warped(shot: Shot, generator: WarpGenerator, device: torch.device) -> 
     for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True)):
         heatmap = _heatmap(heat[i], region, picture.shape[:2])
         seen = subject_presence(shot.crops[i], shot.background)
-        if not shot.still:
+        if shot.is_empty or not shot.still:
             heatmap[region.rows, region.columns] *= region.spread(seen, smooth=False)
         marks.append(Marks(heatmap, deviation_arrows(flow[i], region, seen)))
     return marks
