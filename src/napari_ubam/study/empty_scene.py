@@ -71,8 +71,6 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tupl
     picture, shown = _grow_inwards(coarse, ~zone | scenery, inside)
     hidden = cv2.dilate(np.logical_not(shown.any(0)).astype(np.uint8), np.ones((3, 3)))
     picture = cv2.inpaint(picture, hidden, 5, cv2.INPAINT_TELEA)
-    if not _has_lost_its_outline(median_picture(coarse), picture):
-        return median, False
 
     whole = width, height
     painted = cv2.resize(picture, whole, interpolation=cv2.INTER_LINEAR)
@@ -83,7 +81,9 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tupl
         places = np.minimum((np.arange(part.start, part.stop) * size[1]) // height, size[1] - 1)
         columns = np.minimum((np.arange(width) * size[0]) // width, size[0] - 1)
         found[part] = _median_of(np.asarray(samples[:, part]), shown[:, places][:, :, columns])
-    return np.where(unseen[..., None], painted, found), True
+    found = np.where(unseen[..., None], painted, found)
+    gone = _has_lost_its_outline(*(cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (median, found)))
+    return (found, True) if gone else (median, False)
 
 
 def _always_there(pictures: np.ndarray) -> np.ndarray:
