@@ -107,6 +107,6 @@ def backgrounds_differ(is_empty: Mapping[str, bool]) -> str:
     names = ", ".join(held[:MOST_NAMED]) + (f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else "")
     return (
         f"A subject that never leaves its place could not be taken out of the background of {names}, as it was in the "
-        "other recordings, so those may seem to deviate. Draw their regions so that more of the room is in them, or set "
-        'background = "median" in study.toml, so that all are alike.'
+        "other recordings, so those may seem to deviate. Draw their regions so that more of the room is in them, or "
+        'set background = "median" in study.toml, so that all are alike.'
     )
