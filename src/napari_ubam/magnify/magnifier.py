@@ -181,7 +181,7 @@ def _draw_warped(shot: Shot, generator: WarpGenerator, factor: float, device: to
     warp = _warp(shot, generator, wanted, device)
     flow, uncovered = warp.flow.cpu().numpy(), warp.uncovered[:, 0].cpu().numpy()
     fill = warp.fill.movedim(1, -1).cpu().numpy() * 127.5
-    move = warp_subject if shot.still and shot.is_empty else warp_region
+    move = warp_subject if shot.is_empty else warp_region
     return [
         move(picture, region, flow[i], uncovered[i], fill[i], shot.background)
         for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True))

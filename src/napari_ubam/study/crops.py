@@ -17,7 +17,7 @@ from napari_ubam.files import atomic_path
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import Background
 from napari_ubam.study.background import is_still, median_colour, median_picture
-from napari_ubam.study.empty_scene import empty_scene
+from napari_ubam.study.empty_scene import empty_scene, is_anybody_always_there
 from napari_ubam.study.npy import NpyWriter, forget
 from napari_ubam.study.others import find_threshold, hide_others
 from napari_ubam.study.recording import Recording
@@ -300,8 +300,7 @@ def _background(path: Path, wanted: Background) -> tuple[np.ndarray | None, bool
     if wanted == "auto" and not is_still(samples):
         return None, False
     median = median_picture(samples)
-    scene, is_empty = empty_scene(samples, median)
-    return (scene, is_empty) if wanted == "auto" else (median, is_empty and scene is median)
+    return empty_scene(samples, median) if wanted == "auto" else (median, not is_anybody_always_there(samples))
 
 
 def _hide_others(path: Path) -> None:

@@ -56,14 +56,13 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tupl
         Whether no subject is in it.
     """
     height, width = median.shape[:2]
-    scale = min(1.0, _COARSE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = np.stack([cv2.resize(np.asarray(s), size, interpolation=cv2.INTER_AREA) for s in samples])
+    coarse = _coarsened(samples)
+    size = coarse.shape[2], coarse.shape[1]
     zone = _always_there(coarse)
     if not zone.any():
         return median, True
     maps = _changing(coarse)
-    zone |= _touching(maps[0], zone)
+    zone |= _parts_with(maps[0], zone)  # the outline of who is always there
     if zone.mean() > _MOST:
         return median, False
     inside, scenery = _enclosed(maps, zone)
@@ -86,16 +85,25 @@ def empty_scene(samples: np.ndarray, median: np.ndarray, rows: int = 64) -> tupl
     return (found, True) if gone else (median, False)
 
 
+def is_anybody_always_there(samples: np.ndarray) -> bool:
+    """Tell whether the median over time of pictures (n, Y, X, 3) holds a subject that never leaves its place."""
+    return bool(_always_there(_coarsened(samples)).any())
+
+
+def _coarsened(samples: np.ndarray) -> np.ndarray:
+    height, width = samples.shape[1:3]
+    scale = min(1.0, _COARSE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.stack([cv2.resize(np.asarray(s), size, interpolation=cv2.INTER_AREA) for s in samples])
+
+
 def _always_there(pictures: np.ndarray) -> np.ndarray:
     """Tell where somebody is most of the time, who is at some places nearly always: (h, w) bool."""
     smooth = np.stack([cv2.GaussianBlur(p, (0, 0), 1).astype(np.int16) for p in pictures])
     change = np.abs(smooth - np.median(smooth, 0))
     threshold = max(_LEAST, _NOISES * 1.4826 * float(np.median(change)))
     there = np.mean([_hulls(of > threshold) for of in change.max(-1)], axis=0)
-    n, labels = cv2.connectedComponents((there > _MOSTLY).astype(np.uint8))
-    stays = np.bincount(labels[there > _ALWAYS], minlength=n) > 0
-    stays[0] = False
-    return cv2.dilate(stays[labels].astype(np.uint8), np.ones((5, 5))) > 0
+    return _parts_with(there > _MOSTLY, there > _ALWAYS)
 
 
 def _hulls(changed: np.ndarray) -> np.ndarray:
@@ -121,12 +129,12 @@ def _changing(pictures: np.ndarray) -> list[np.ndarray]:
     return [change > times * np.median(change) for change in (usual, largest) for times in _VARIES]
 
 
-def _touching(changing: np.ndarray, zone: np.ndarray) -> np.ndarray:
-    """Give what changes and is connected with the zone: the outline of what is always there."""
-    n, labels = cv2.connectedComponents(changing.astype(np.uint8))
-    touches = np.bincount(labels[zone], minlength=n) > 0
-    touches[0] = False
-    return cv2.dilate(touches[labels].astype(np.uint8), np.ones((5, 5))) > 0
+def _parts_with(mask: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Give the connected parts of a mask in which some pixel is chosen, and what lies beside them: (h, w) bool."""
+    n, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    has = np.bincount(labels[chosen], minlength=n) > 0
+    has[0] = False
+    return cv2.dilate(has[labels].astype(np.uint8), np.ones((5, 5))) > 0
 
 
 def _enclosed(maps: list[np.ndarray], zone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
