@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from napari_ubam.study.background import median_picture
-from napari_ubam.study.empty_scene import empty_scene
+from napari_ubam.study.empty_scene import empty_scene, is_anybody_always_there
 from napari_ubam.video import open_frames
 
 N = 48
@@ -48,6 +48,15 @@ def nobody_of(pictures, scene):
     return (np.abs(pictures - scene).max((0, 3)) > 35).astype(np.uint8)
 
 
+def the_median_holds(pictures, empty):
+    """Check that the scene is the median, and whether it is said to be without a subject."""
+    median = median_picture(pictures)
+    found, is_empty = empty_scene(pictures, median)
+    np.testing.assert_array_equal(found, median)
+    assert is_empty == empty
+    assert is_anybody_always_there(pictures) != empty
+
+
 @pytest.mark.parametrize("size", [(100, 100), (360, 300)])
 def test_somebody_who_walks_on_the_spot_is_not_in_the_background(size):
     scene = room(*size)
@@ -78,10 +87,7 @@ def test_where_the_subject_moves_about_the_median_holds():
         cv2.ellipse(picture, tuple(at.tolist()), (8, 5), t * 40, 0, 360, (30, 30, 30), -1)
 
     pictures = film(room(100, 100), mouse)
-    median = median_picture(pictures)
-    found, is_empty = empty_scene(pictures, median)
-    np.testing.assert_array_equal(found, median)
-    assert is_empty
+    the_median_holds(pictures, empty=True)
 
 
 def test_of_somebody_who_passes_the_median_holds():
@@ -89,10 +95,7 @@ def test_of_somebody_who_passes_the_median_holds():
         cv2.rectangle(picture, (3 * t - 60, 20), (3 * t - 20, 90), (60, 50, 40), -1)
 
     pictures = film(room(100, 100), passer_by)
-    median = median_picture(pictures)
-    found, is_empty = empty_scene(pictures, median)
-    np.testing.assert_array_equal(found, median)
-    assert is_empty
+    the_median_holds(pictures, empty=True)
 
 
 def test_a_paw_that_leaves_its_place_is_no_subject_that_is_always_there():
@@ -101,19 +104,13 @@ def test_a_paw_that_leaves_its_place_is_no_subject_that_is_always_there():
             cv2.circle(picture, (50, 60), 8, (230, 200, 200), -1)
 
     pictures = film(room(100, 100), paw)
-    median = median_picture(pictures)
-    found, is_empty = empty_scene(pictures, median)
-    np.testing.assert_array_equal(found, median)
-    assert is_empty
+    the_median_holds(pictures, empty=True)
 
 
 @pytest.mark.parametrize("n", [1, 3, N])
 def test_of_an_empty_room_nothing_is_painted_over(n):
     pictures = film(room(60, 80), lambda picture, t: None)[:n]
-    median = median_picture(pictures)
-    found, is_empty = empty_scene(pictures, median)
-    np.testing.assert_array_equal(found, median)
-    assert is_empty
+    the_median_holds(pictures, empty=True)
 
 
 def close_up(zoom):
@@ -140,10 +137,7 @@ def test_a_subject_may_be_cut_off_by_the_edge():
 
 def test_a_subject_that_fills_the_picture_stays():
     pictures = film(room(100, 100), close_up(5))
-    median = median_picture(pictures)
-    found, is_empty = empty_scene(pictures, median)
-    np.testing.assert_array_equal(found, median)
-    assert not is_empty
+    the_median_holds(pictures, empty=False)
 
 
 def test_an_outline_that_stays_is_no_success():
@@ -178,7 +172,4 @@ def test_of_real_recordings_the_median_holds(shared, name, empty):
     """A mouse, a horse and flies that go about, and a mouse on a wheel whose back is out of the picture."""
     with open_frames(shared / "data" / name) as source:
         pictures = source.read(np.linspace(0, len(source) - 1, 64).round().astype(int).tolist())
-    median = median_picture(pictures)
-    found, is_empty = empty_scene(pictures, median)
-    np.testing.assert_array_equal(found, median)
-    assert is_empty == empty
+    the_median_holds(pictures, empty)
