@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from napari_ubam.analysis.norm import LASTING, LEAST_SHRINKAGE, USUAL, Moments, Norm, beyond_normal, whitening
+from napari_ubam.analysis.norm import (
+    LASTING,
+    LEAST_SHRINKAGE,
+    USUAL,
+    Moments,
+    Norm,
+    beyond_normal,
+    parts_beyond_normal,
+    whitening,
+)
 
 D, T = 4, 400
 
@@ -73,6 +82,14 @@ def test_only_what_is_beyond_normal_is_kept_of_a_difference():
     np.testing.assert_allclose(kept[1], 1 - USUAL**2)
     np.testing.assert_allclose(kept[2], [1 - USUAL**2 / 4] * 2 + [0, 0])
     assert kept[3, 0] == pytest.approx(1, abs=1e-3)
+
+
+def test_what_is_marked_is_what_is_kept_and_the_95th_percentile_stays_one():
+    parts = np.array([[0.0, USUAL, 1.0, 100.0], [0.3, 0.7, 2.0, 5.0]])
+    marked = parts_beyond_normal(parts)
+    np.testing.assert_array_equal(marked > 0, beyond_normal(np.ones((2, 4)), parts) > 0)
+    assert marked[0, 2] == pytest.approx(1)
+    assert (np.diff(marked, axis=1) >= 0).all()
 
 
 def test_whitening_turns_a_covariance_into_the_identity_as_far_as_it_is_not_shrunk():

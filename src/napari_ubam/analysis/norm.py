@@ -107,8 +107,27 @@ def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (T, d)
     """
-    kept = np.maximum(1 - (USUAL / np.maximum(parts, 1e-6)) ** 2, 0)
-    return difference * np.repeat(kept, difference.shape[1] // parts.shape[1], axis=1)
+    return difference * np.repeat(_share_kept(parts), difference.shape[1] // parts.shape[1], axis=1)
+
+
+def parts_beyond_normal(parts: np.ndarray) -> np.ndarray:
+    """Keep of the parts' deviations what `beyond_normal` keeps of the difference, so that what is marked is what moves.
+
+    Parameters
+    ----------
+    parts : ndarray, shape (T, K)
+        How far each landmark, or entry, deviates; 1 is the 95th percentile of the reference subjects.
+
+    Returns
+    -------
+    ndarray, shape (T, K)
+        0 up to what is usual, and 1 still at the 95th percentile.
+    """
+    return parts * _share_kept(parts) / (1 - USUAL**2)
+
+
+def _share_kept(parts: np.ndarray) -> np.ndarray:
+    return np.maximum(1 - (USUAL / np.maximum(parts, 1e-6)) ** 2, 0)
 
 
 def whitening(covariance: np.ndarray, share: float) -> np.ndarray:
