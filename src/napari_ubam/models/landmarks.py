@@ -66,9 +66,8 @@ def expected_position(heatmaps: torch.Tensor) -> torch.Tensor:
 
 def spread(heatmaps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Return the variance of each heatmap (B, K, h, w) around its point: (B, K), small where it says one place."""
-    grid = pixel_grid(heatmaps.shape[-2], heatmaps.shape[-1], heatmaps.device)
-    square = ((grid[None, None] - points[:, :, None, None]) ** 2).sum(-1)
-    return (heatmaps * square).sum((-2, -1))
+    square = (pixel_grid(heatmaps.shape[-2], heatmaps.shape[-1], heatmaps.device) ** 2).sum(-1)
+    return torch.einsum("bkhw,hw->bk", heatmaps, square) - (points**2).sum(-1)
 
 
 def blobs(points: torch.Tensor, size: int, sigma: float) -> torch.Tensor:

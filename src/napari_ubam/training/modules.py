@@ -28,6 +28,7 @@ from napari_ubam.models.warp import GRID, WarpGenerator, apply_warp
 from napari_ubam.training.bank import Batch
 
 WARM_UP = 0.05  # share of the training in which the learning rate rises
+DEFORMED = 2  # one in so many pictures of a batch is deformed: it costs as much as another picture, and teaches less
 
 
 class Module(lightning.LightningModule):
@@ -44,7 +45,7 @@ class Module(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return AdamW over all that is trained."""
         trained = [p for p in self.parameters() if p.requires_grad]
-        return torch.optim.AdamW(trained, lr=self.learning_rate, weight_decay=1e-4)
+        return torch.optim.AdamW(trained, lr=self.learning_rate, weight_decay=1e-4, fused=True)
 
     def rate(self) -> float:
         """Return the learning rate at ``progress``: a short rise, then half a cosine down to nothing."""
@@ -70,8 +71,8 @@ class LandmarkWeights:
 
     Attributes
     ----------
-    there, back : float
-        Drawing the second frame from the first, and the first from the second.
+    redrawing : float
+        Drawing the second frame from the first.
     equivariance : float
         Landmarks move with the picture.
     separation, coverage, concentration : float
@@ -80,8 +81,7 @@ class LandmarkWeights:
         How much more than any other pixel one of the subject counts in a drawing.
     """
 
-    there: float = 0.5
-    back: float = 0.5
+    redrawing: float = 1.0
     equivariance: float = 1.0
     separation: float = 0.02
     coverage: float = 1.0
@@ -105,31 +105,32 @@ class LandmarkModule(Module):
     def loss(self, batch: Batch) -> torch.Tensor:
         """Return the weighted sum of redrawing, equivariance, separation and coverage."""
         one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
-        side = one.shape[-1]
-        grid = random_deformation(len(one), side, one.device)
+        n, side, some = len(one), one.shape[-1], -(-len(one) // DEFORMED)
+        grid = random_deformation(some, side, one.device)
         inputs = [
             network_input(one, background),
             network_input(two, background),
-            network_input(deform(two, grid), deform(background, grid)),
+            network_input(deform(two[:some], grid), deform(background[:some], grid)),
         ]
-        heatmaps = self.posture.heatmaps(torch.cat(inputs))
+        heatmaps = self.posture.heatmaps(torch.cat(inputs).contiguous(memory_format=torch.channels_last))
         points = expected_position(heatmaps)
-        now, wanted, deformed = points.chunk(3)
+        now, wanted, deformed = points.split([n, n, some])
 
         one, two, background = (shrink(x, side // 2) for x in (one, two, background))
         window = centre_window(side // 2, one.device)
         subjects = [((x - background).abs().mean(1, keepdim=True) > FOREGROUND) * window for x in (one, two)]
         weights = self.weights
-        there = self._redrawing(one, two, background, now, wanted, (1 + weights.subject * subjects[1]) * window)
-        back = self._redrawing(two, one, background, wanted, now, (1 + weights.subject * subjects[0]) * window)
-        equivariance = (deformed_back(deformed, grid) - wanted).abs().mean()
+        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
+        counted = (1 + weights.subject * subjects[1]) * window
+        redrawing = pyramid_loss(apply_warp(warp, one, background), two, counted)
+        equivariance = (deformed_back(deformed, grid) - wanted[:some]).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
         sure = min(1.0, self.progress / 0.1)  # only landmarks that mean something can be held to it
         # a landmark that is in two places at once is moved by what happens at either
         concentration = min(1.0, self.progress / 0.4) * spread(heatmaps, points).mean()
         return (
-            weights.there * there + weights.back * back + weights.equivariance * sure * equivariance
+            weights.redrawing * redrawing + weights.equivariance * sure * equivariance
             + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
             + weights.concentration * concentration
         )  # fmt: skip
@@ -139,14 +140,6 @@ class LandmarkModule(Module):
         now, wanted = (self.posture(network_input(x, background)) for x in (one, two))
         warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
         return apply_warp(warp, one, background)
-
-    def _redrawing(
-        self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor,
-        weight: torch.Tensor,
-    ) -> torch.Tensor:  # fmt: skip
-        """Return the error of drawing ``two`` from ``one``."""
-        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
-        return pyramid_loss(apply_warp(warp, one, background), two, weight)
 
 
 class VectorModule(Module):
@@ -250,4 +243,6 @@ class VaeModule(Module):
 
 def shrink(pictures: torch.Tensor, side: int) -> torch.Tensor:
     """Average pictures (B, c, S, S) down to ``side``."""
+    if pictures.shape[-1] % side == 0:
+        return functional.avg_pool2d(pictures, pictures.shape[-1] // side)  # the same, three times as fast on CPUs
     return functional.interpolate(pictures, (side, side), mode="area")

@@ -20,9 +20,9 @@ class Steps:
 
 
 STEPS: dict[Preset, Steps] = {
-    "quick": Steps(posture=500, generator=300, behaviour=200),
-    "standard": Steps(posture=2400, generator=900, behaviour=600),
-    "thorough": Steps(posture=20_000, generator=10_000, behaviour=3000),
+    "quick": Steps(posture=800, generator=300, behaviour=200),
+    "standard": Steps(posture=3600, generator=900, behaviour=600),
+    "thorough": Steps(posture=30_000, generator=10_000, behaviour=3000),
 }
 
 

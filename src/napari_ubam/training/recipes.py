@@ -70,7 +70,7 @@ def posture_recipe(
         warp: dict[str, Any] = {"n_landmarks": k}
         together = settings.trained_together
         return Recipe(
-            Stage("posture and generator" if together else "posture", bank.pairs, 16, steps, sample),
+            Stage("posture and generator" if together else "posture", bank.pairs, 8, steps, sample),
             lambda: LandmarkModule(LandmarkEncoder(**posture), WarpGenerator(**warp), weights),
             {"posture": posture} | ({"generator": warp} if together else {}),
         )
