@@ -21,7 +21,15 @@ from napari_ubam.settings import (
     StudySettings,
     TrainSettings,
 )
-from napari_ubam.study import Recording, Study, read_embedding, read_reference, write_reference
+from napari_ubam.study import (
+    Recording,
+    Study,
+    embedding_path,
+    read_embedding,
+    read_provenance,
+    read_reference,
+    write_reference,
+)
 from napari_ubam.video import open_frames, write_video
 
 CPU = EmbedSettings(device="cpu")
@@ -171,6 +179,15 @@ def test_report_needs_no_videos(finished: Study):
     for recording in finished.recordings:
         recording.path.unlink()
     pipeline.make_report(finished)
+
+
+def test_report_names_those_whose_background_holds_the_subject(finished: Study):
+    page = (finished.results_folder / "report.html").read_text("utf-8")
+    assert "could not be taken out of the background" not in page
+    assert read_provenance(finished, "i01")["is_empty"]
+    zarr.open_group(embedding_path(finished, "i01"), mode="r+").attrs["is_empty"] = False
+    page = pipeline.make_report(finished).read_text("utf-8")
+    assert "could not be taken out of the background of i01, as it was in the other recordings" in page
 
 
 def test_all_recordings_are_measured(varied: Study):

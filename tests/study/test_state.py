@@ -1,11 +1,14 @@
+import json
 import os
 import shutil
+
+import pytest
 
 from napari_ubam import pipeline
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Study
 from napari_ubam.study.editing import changed, edited
-from napari_ubam.study.state import State, states
+from napari_ubam.study.state import State, backgrounds_differ, holding_subject, states
 
 
 def words(study: Study) -> list[str]:
@@ -67,3 +70,49 @@ def test_a_missing_video_is_told_with_what_to_do(finished: Study):
 def test_damaged_crops_count_as_none(finished: Study):
     (finished.cache_folder / "h01" / "index.npz").write_bytes(b"no archive")
     assert state(finished, "h01").cropped is None
+
+
+def put_subject_into_background(study: Study, name: str) -> None:
+    """Let the cache say that the subject could not be taken out."""
+    path = study.cache_folder / name / "crops.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"has_background": True, "is_empty": False}))
+
+
+def test_a_background_that_holds_the_subject_alone_is_told_with_what_to_do(finished: Study):
+    assert {json.loads(p.read_text())["is_empty"] for p in finished.cache_folder.glob("*/crops.json")} == {True}
+    put_subject_into_background(finished, "h02")
+    assert words(finished) == ["measured", "measured, background differs", *["measured"] * 3]
+    assert "Draw its region" in str(state(finished, "h02"))
+    assert not state(finished, "h01").held
+    for name in ("h01", "h03", "i01", "i02"):
+        put_subject_into_background(finished, name)
+    assert words(finished) == ["measured"] * 5
+
+
+def test_crops_that_are_out_of_date_say_nothing_of_the_background(finished: Study):
+    put_subject_into_background(finished, "h02")
+    assert words(finished.replace(settings=StudySettings(crop_size=96))) == ["out of date"] * 5
+    assert not any(state.held for _, state in states(finished.replace(settings=StudySettings(crop_size=96))))
+
+
+@pytest.mark.parametrize(
+    ("is_empty", "held"),
+    [
+        ({}, []),
+        ({"a": True}, []),
+        ({"a": False, "b": False}, []),
+        ({"a": False, "b": None}, []),
+        ({"a": True, "b": True}, []),
+        ({"a": True, "b": False, "c": None, "d": False}, ["b", "d"]),
+    ],
+)
+def test_who_is_in_a_background_counts_only_where_others_are_not(finished: Study, is_empty, held):
+    assert holding_subject(finished, is_empty) == held
+    assert holding_subject(finished.replace(settings=StudySettings(background="median")), is_empty) == []
+
+
+def test_recordings_whose_background_holds_the_subject_are_named():
+    message = backgrounds_differ(["walk_2"])
+    assert "background of walk_2, as it was" in message
+    assert 'background = "median"' in message
+    assert "background of 1, 2, 3, 4, 5 and 4 more, as" in backgrounds_differ(list("123456789"))

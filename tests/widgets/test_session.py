@@ -5,6 +5,8 @@ import pytest
 from napari_ubam.errors import StudyError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Study
+from napari_ubam.study.drafts import left_drafts
+from napari_ubam.study.editing import changed
 from napari_ubam.widgets.session import Session
 
 
@@ -89,3 +91,63 @@ def test_a_study_at_home_is_named_from_there(study, monkeypatch):
     monkeypatch.setenv("HOME", str(study.folder.parent))
     monkeypatch.setenv("USERPROFILE", str(study.folder.parent))
     assert session.place == str(Path("~") / study.folder.name)
+
+
+@pytest.fixture
+def drafts(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_UBAM_STATE", str(tmp_path / "state"))
+    return tmp_path / "state" / "drafts"
+
+
+def test_a_table_without_a_folder_is_kept_as_a_draft_until_it_is_saved(qtbot, drafts, tmp_path, recordings):
+    session = Session()
+    session.edit(recordings=recordings)
+    qtbot.waitUntil(lambda: len(list(drafts.glob("*.json"))) == 1, timeout=5000)
+    (draft,) = left_drafts().values()
+    assert draft.recordings == tuple(recordings)
+    session.edit(reference="impaired")
+    session.save_by_itself()
+    (draft,) = left_drafts().values()
+    assert draft.reference == "impaired"
+    session.folder = tmp_path / "new"
+    session.save()
+    assert list(drafts.iterdir()) == []
+
+
+def test_what_a_study_cannot_be_saved_with_is_kept_as_a_draft(qapp, drafts, study):
+    session = Session()
+    session.open(study.folder)
+    first, second, *others = study.recordings
+    session.edit(recordings=[first, changed(second, subject=first.subject, group="impaired"), *others])
+    assert not session.save_by_itself()
+    assert "is in two groups" in session.problem
+    (path,) = left_drafts()
+    again = Session()
+    again.restore(path, left_drafts()[path])
+    assert (again.study, again.recordings) == (study, session.recordings)
+    assert not path.exists()
+    again.undo.undo()
+    again.save_by_itself()
+    assert left_drafts() == {}
+
+
+def test_what_is_not_wanted_is_not_kept_but_what_is_edited_then_is(qapp, drafts, recordings):
+    session = Session()
+    session.edit(recordings=recordings)
+    session.save_by_itself()
+    session.discard()
+    session.save_by_itself()
+    assert left_drafts() == {}
+    session.edit(reference="impaired")
+    session.save_by_itself()
+    assert len(left_drafts()) == 1
+    session.clear()
+    assert left_drafts() == {}
+
+
+def test_a_draft_that_cannot_be_written_is_told(qapp, drafts, recordings):
+    drafts.parent.write_text("no folder")
+    session = Session()
+    session.edit(recordings=recordings)
+    session.save_by_itself()
+    assert str(drafts) in session.problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from napari_ubam.pipeline.reading import ASSUMED_FPS, none_read, read_crops
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.study import Study, read_table
+from napari_ubam.study.state import backgrounds_differ, holding_subject
 from napari_ubam.training.bank import Footage
 from napari_ubam.training.process import marked
 from napari_ubam.training.train import train_models
-
-MOST_NAMED = 5  # recordings in a message
 
 
 def init(folder: str | Path, table: str | Path, reference: str, settings: StudySettings | None = None) -> Study:
@@ -79,34 +77,14 @@ def train(
 def _train(study: Study, settings: TrainSettings, resume: bool, report: Report) -> list[Problem]:
     footage: list[Footage] = []
     problems: list[Problem] = []
-    is_empty: dict[str, bool] = {}
+    is_empty: dict[str, bool | None] = {}
     with closing(read_crops(study, study.recordings, problems, report)) as found:
         for recording, crops in found:  # of which only what is trained on is kept in memory
-            if crops.background is not None:
-                is_empty[recording.name] = crops.is_empty
+            is_empty[recording.name] = crops.is_empty if crops.background is not None else None
             footage.append(Footage(recording.subject, crops.frames, background_of(crops), crops.fps or ASSUMED_FPS))
     if not footage:
         raise none_read(study, problems)
-    if study.settings.background == "auto" and (warning := backgrounds_differ(is_empty)):
-        report(Progress("cropping", len(footage), len(footage), warning))
+    if held := holding_subject(study, is_empty):
+        report(Progress("cropping", len(footage), len(footage), backgrounds_differ(held)))
     train_models(footage, study.models_folder, settings, resume=resume, report=report)
     return problems
-
-
-def backgrounds_differ(is_empty: Mapping[str, bool]) -> str:
-    """Warn where the subject is in the backgrounds of some recordings alone; empty where all are alike.
-
-    Parameters
-    ----------
-    is_empty : mapping of str to bool
-        By the recording's name, whether nothing of the subject is in its background.
-    """
-    held = [name for name, empty in is_empty.items() if not empty]
-    if not held or len(held) == len(is_empty):
-        return ""
-    names = ", ".join(held[:MOST_NAMED]) + (f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else "")
-    return (
-        f"A subject that never leaves its place could not be taken out of the background of {names}, as it was in the "
-        "other recordings, so those may seem to deviate. Draw their regions so that more of the room is in them, or "
-        'set background = "median" in study.toml, so that all are alike.'
-    )

@@ -29,6 +29,7 @@ from napari_ubam.pipeline.stills import Still, draw_stills
 from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.settings import ReportSettings
 from napari_ubam.study import Study, read_embedding, read_provenance, read_result, read_run, result_fingerprint
+from napari_ubam.study.state import backgrounds_differ, holding_subject
 
 
 def make_report(study: Study, settings: ReportSettings | None = None, *, report: Report = silent) -> Path:
@@ -61,10 +62,13 @@ def make_report(study: Study, settings: ReportSettings | None = None, *, report:
     )
     known = [r for r in study.recordings if r.name in set(frames["recording"])]
     left_out = [str(Problem(r.name, "it could not be read")) for r in study.recordings if r not in known]
+    provenance = {r.name: read_provenance(study, r.name) for r in known}
+    held = holding_subject(study, {name: about.get("is_empty") for name, about in provenance.items()})
+    problems = left_out + ([backgrounds_differ(held)] if held else [])
     codes = [read_embedding(study, r.name).posture for r in known]
     labels = [r.group for r, code in zip(known, codes, strict=True) for _ in code]
     names = [r.name for r, code in zip(known, codes, strict=True) for _ in code]
-    fps = {r.name: float(read_provenance(study, r.name).get("fps", 0)) for r in known}
+    fps = {name: float(about.get("fps", 0)) for name, about in provenance.items()}
     most = frames.groupby("recording")["deviation"].mean().sort_values(ascending=False).index[:6]
     normal = frames.loc[frames["group"] == study.reference, "deviation"].quantile(0.95)
     stills, not_drawn = draw_stills(study, subjects, frames, settings, report=report)
@@ -104,7 +108,7 @@ def make_report(study: Study, settings: ReportSettings | None = None, *, report:
         ),
         *_checked(study),
         Section("How to read it", paragraphs=how_to_read(study.reference)),
-        Section("Caveats", items=_caveats(study, subjects, groups, frames, nuisances, left_out)),
+        Section("Caveats", items=_caveats(study, subjects, groups, frames, nuisances, problems)),
         Section("Training", figure=plot_training(pd.read_csv(study.models_folder / "training.csv"))),
         Section("How it was made", table=provenance_table({"study": study.settings.model_dump()} | read_run(study))),
     ]
@@ -169,10 +173,10 @@ def _phases(study: Study) -> list[Section]:
 
 def _caveats(
     study: Study, subjects: pd.DataFrame, groups: pd.DataFrame, frames: pd.DataFrame, nuisances: pd.DataFrame,
-    left_out: list[str],
+    problems: list[str],
 ) -> list[str]:  # fmt: skip
     return caveats(
-        subjects, groups, frames=frames, covariates=_covariates(study), nuisances=nuisances, problems=left_out
+        subjects, groups, frames=frames, covariates=_covariates(study), nuisances=nuisances, problems=problems
     )
 
 

@@ -131,6 +131,15 @@ def crops_changes(study: Study, recording: Recording) -> tuple[str, ...] | None:
     return key_changes(before, key) or None  # alike, and yet not to be read: they are damaged
 
 
+def is_background_empty(study: Study, name: str) -> bool | None:
+    """Tell whether nothing of the subject is in a recording's background; None if the cached crops have none."""
+    try:
+        about = json.loads((study.cache_folder / name / "crops.json").read_text(encoding="utf-8"))
+        return bool(about["is_empty"]) if about["has_background"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def key_changes(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
     """Say in words in what two keys of crops differ."""
     names = [name for name in now if before.get(name) != now[name]]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_ubam.errors import StudyError, VideoError
-from napari_ubam.study.crops import crops_changes, crops_key, key_changes
+from napari_ubam.study.crops import crops_changes, crops_key, is_background_empty, key_changes
 from napari_ubam.study.embeddings import fingerprint, read_embedding, read_provenance
 from napari_ubam.study.recording import Recording
 from napari_ubam.study.results import read_reference_provenance
 from napari_ubam.study.study import Study
 
 MODELS = ("posture", "behaviour")  # that embeddings are made with
+_MOST_NAMED = 5  # recordings in a message
 _FORMAT = 2  # of what is written beside the codes, and of how they are computed; raise it when either changes
+_HELD = (
+    "background: the subject never leaves its place, and could not be taken out of it as in the other recordings, so "
+    "this one may seem to deviate. Draw its region so that more of the room is in it, or set Background to median "
+    "(settings of the study), so that all are alike; then train again"
+)
 _STEPS = {"cropped": "Train", "embedded": "Embedding", "measured": "Embedding"}  # and the widget that does it
 
 
@@ -30,12 +36,15 @@ class State:
         Which of its files is missing, and what to do; empty if none is.
     cropped, embedded, measured : tuple of str or None
         What has changed since that was done: nothing if it is up to date. None if it was not done.
+    held : bool
+        Whether the subject is in the background, while others' backgrounds are without theirs.
     """
 
     missing: str = ""
     cropped: tuple[str, ...] | None = None
     embedded: tuple[str, ...] | None = None
     measured: tuple[str, ...] | None = None
+    held: bool = False
 
     @property
     def word(self) -> str:
@@ -45,7 +54,7 @@ class State:
             return "missing"
         if any(getattr(self, step) for step in done):
             return "out of date"
-        return done[-1] if done else "new"
+        return (done[-1] if done else "new") + (", background differs" if self.held else "")
 
     def __str__(self) -> str:
         """Say it in full: one line a step, with what to do."""
@@ -60,6 +69,8 @@ class State:
                 lines.append(f"{step}: out of date, as {' and '.join(changes)} changed since (see the {widget} widget)")
             else:
                 lines.append(f"{step}: yes")
+        if self.held:
+            lines.append(_HELD)
         return "\n".join(lines)
 
 
@@ -82,17 +93,31 @@ def states(study: Study) -> Iterator[tuple[str, State]]:
     codes = {name: codes_fingerprint(study, name) for name, changes in embedded.items() if changes is not None}
     used = [x for x in study.recordings if study.is_reference(x) and embedded[x.name] == ()]
     reference = reference_fingerprint((x.subject, codes[x.name]) for x in used)
-    for recording in study.recordings:
-        name = recording.name
-        try:
-            cropped = crops_changes(study, recording)
-        except (VideoError, StudyError) as error:
-            yield name, State(missing=str(error))
+    cropped, missing = _cropped(study)
+    current = (name for name, changes in cropped.items() if changes == ())
+    held = holding_subject(study, {name: is_background_empty(study, name) for name in current})
+    for name in (recording.name for recording in study.recordings):
+        if name in missing:
+            yield name, State(missing=missing[name])
             continue
         measured = _reference_changes(study, name, codes.get(name, ""), reference)
         if measured is not None and embedded[name] != ():
             measured = ("its embedding",)
-        yield name, State("", cropped, embedded[name], measured)
+        yield name, State("", cropped[name], embedded[name], measured, name in held)
+
+
+def holding_subject(study: Study, is_empty: Mapping[str, bool | None]) -> list[str]:
+    """Name the recordings in whose background the subject is, where it could be taken out of that of others.
+
+    Parameters
+    ----------
+    study : Study
+        Has the setting ``background``: nobody is taken out but with ``auto``.
+    is_empty : mapping of str to bool or None
+        By the recording's name, whether nothing of the subject is in its background; None if it has none.
+    """
+    held = [name for name, empty in is_empty.items() if empty is False]
+    return held if study.settings.background == "auto" and any(is_empty.values()) else []
 
 
 def made_of(study: Study, recording: Recording, models: dict[str, str]) -> dict[str, Any]:
@@ -160,6 +185,27 @@ def file_fingerprint(path: Path) -> str:
     """Give a short text that is another one where a file's content is."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def backgrounds_differ(held: Sequence[str]) -> str:
+    """Warn of the recordings in whose background the subject is, where others' are without it."""
+    names = ", ".join(held[:_MOST_NAMED]) + (f" and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else "")
+    return (
+        f"A subject that never leaves its place could not be taken out of the background of {names}, as it was in the "
+        "other recordings, so those may seem to deviate. Draw their regions so that more of the room is in them, or "
+        'set background = "median" in study.toml, so that all are alike.'
+    )
+
+
+def _cropped(study: Study) -> tuple[dict[str, tuple[str, ...] | None], dict[str, str]]:
+    """Say of every recording what has changed since it was cropped; or, of some, which of its files is missing."""
+    cropped, missing = {}, {}
+    for recording in study.recordings:
+        try:
+            cropped[recording.name] = crops_changes(study, recording)
+        except (VideoError, StudyError) as error:
+            missing[recording.name] = str(error)
+    return cropped, missing
 
 
 def _reference_changes(study: Study, name: str, codes: str, reference: str) -> tuple[str, ...] | None:

@@ -12,9 +12,9 @@ import psutil
 
 from napari_ubam.errors import TrainingError
 from napari_ubam.files import write_text
+from napari_ubam.processes import find_process, this_process
 
 FILE = "process.json"
-_ALIKE = 1.0  # seconds: processes with the same number that began that near to one another are the same
 
 
 @contextmanager
@@ -36,8 +36,7 @@ def marked(models: Path) -> Iterator[None]:
             f"The study {models.parent} is being trained by another process ({other.pid}). Wait for its end, or stop "
             "it in the Train widget."
         )
-    this = psutil.Process()
-    write_text(models / FILE, json.dumps({"pid": this.pid, "began": this.create_time()}) + "\n")
+    write_text(models / FILE, json.dumps(this_process()) + "\n")
     try:
         yield
     finally:
@@ -49,9 +48,6 @@ def marked(models: Path) -> Iterator[None]:
 def process_of(models: Path) -> psutil.Process | None:
     """Find the process that trains a study; None if there is none, or it has ended without a word."""
     try:
-        about = json.loads((models / FILE).read_text(encoding="utf-8"))
-        process = psutil.Process(int(about["pid"]))
-        same = abs(process.create_time() - float(about["began"])) < _ALIKE
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return find_process(json.loads((models / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
         return None

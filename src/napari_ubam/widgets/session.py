@@ -14,6 +14,8 @@ from qtpy.QtGui import QUndoCommand, QUndoStack
 from napari_ubam.errors import StudyError, UbamError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Interval, Recording, Study
+from napari_ubam.study.drafts import Draft, left_drafts, new_draft_path, write_draft
+from napari_ubam.study.study import SETTINGS_FILE
 from napari_ubam.widgets.train.training_process import TrainingProcess, TrainingState
 
 if TYPE_CHECKING:
@@ -40,12 +42,15 @@ class Session(QObject):
 
     The table of recordings may be edited before there is a folder and after; ``study`` is
     what lies on disk, which is what the steps read. Every edit can be undone with ``undo``, and is
-    saved by itself soon after it was made, once the study has a folder.
+    saved by itself soon after it was made: to the study, or as a draft as long as it has no folder or cannot be saved
+    as it is.
 
     Attributes
     ----------
     problem : str
         Why the last edits could not be saved by themselves; empty if they were.
+    draft : Path or None
+        Where they are kept that are not saved.
     """
 
     table_changed = Signal()  # recordings or reference group
@@ -64,6 +69,8 @@ class Session(QObject):
         self.undo.cleanChanged.connect(self._on_clean_changed)
         self.undo.indexChanged.connect(self._on_edited)
         self.problem = ""
+        self.draft: Path | None = None
+        self._discarded = False
         self._on_disk: object = None  # stamps of the study's files, as we know them
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -162,13 +169,14 @@ class Session(QObject):
         self.study, self.folder, self.problem = study, study.folder, ""
         self._on_disk = study.stamp()
         self.undo.setClean()
+        self._keep_draft()
         if before is None:
             self.study_changed.emit()
         elif before != study:
             self.study_saved.emit(before)
 
     def save_by_itself(self) -> bool:
-        """Save what was edited, if the study has a folder and nobody else has changed its files.
+        """Save what was edited, if the study has a folder and nobody else has changed its files; else keep a draft.
 
         Tells whether nothing is left to be saved; what is in the way is told by ``problem``.
         """
@@ -183,7 +191,31 @@ class Session(QObject):
             except UbamError as error:
                 self.problem = str(error)
                 self.modified_changed.emit(True)
+        self._keep_draft()
         return not self.modified
+
+    def discard(self) -> None:
+        """Keep no draft of what was edited so far, as the user does not want it."""
+        self._discarded = True
+        self._keep_draft()
+
+    def restore(self, path: Path, draft: Draft) -> None:
+        """Take up what was edited and not saved, as an edit of the study that it belongs to.
+
+        Raises
+        ------
+        StudyError
+            If that study cannot be read; the draft stays.
+        """
+        if draft.folder is not None and (draft.folder / SETTINGS_FILE).is_file():
+            self.open(draft.folder)
+        else:
+            self.clear()
+            self.folder = draft.folder
+        text = "taking up what was not saved"
+        self.edit(text, recordings=draft.recordings, reference=draft.reference, settings=draft.settings)
+        self.save_by_itself()
+        path.unlink(missing_ok=True)
 
     def choose(self, intervals: Iterable[Interval]) -> None:
         """Let these frames be the chosen ones, in all widgets."""
@@ -221,18 +253,33 @@ class Session(QObject):
         if state is TrainingState.DONE:
             self.results_changed.emit()
 
+    def _keep_draft(self) -> None:
+        """Keep what is not saved where it survives a crash; what is saved, or not wanted, needs no draft."""
+        if self.modified and self.recordings and not self._discarded:
+            self.draft = self.draft or new_draft_path()
+            table = {"recordings": self.recordings, "reference": self.reference, "settings": self.settings}
+            try:
+                write_draft(self.draft, Draft(folder=self.folder, **table))
+            except UbamError as error:
+                self.problem = str(error)
+                self.modified_changed.emit(True)
+        elif self.draft is not None:
+            self.draft.unlink(missing_ok=True)
+            self.draft = None
+
     def _load(self, study: Study | None, table: Table) -> None:
         self._soon.stop()
         self.study, self.folder, self.problem = study, None if study is None else study.folder, ""
         self._on_disk = None if study is None else study.stamp()
         self.undo.clear()
+        self._keep_draft()
         self.choose(())
         self.show(table)
         self.study_changed.emit()
 
     def _on_edited(self) -> None:
-        if self.modified and self.study is not None:
-            self._soon.start()
+        self._discarded = False
+        self._soon.start()
 
     def _on_clean_changed(self, clean: bool) -> None:
         self.modified_changed.emit(not clean)
@@ -261,6 +308,11 @@ class _Edit(QUndoCommand):
         assert isinstance(other, _Edit)  # by its id
         self.after = other.after
         return True
+
+
+def offered_drafts() -> dict[Path, Draft]:
+    """Give what was edited and not saved in sessions that are over, the newest first."""
+    return left_drafts([session.draft for session in _sessions.values() if session.draft is not None])
 
 
 def same_frames(one: Study, other: Study) -> bool:

@@ -91,7 +91,7 @@ def test_a_file_that_is_no_video_is_told(qtbot, table, study):
     assert cell(table, 0, "Length").data() == ""
 
 
-def test_the_state_follows_what_is_edited(qtbot, qapp, trained):
+def test_the_state_follows_what_is_edited(qtbot, qapp, trained, monkeypatch):
     session = Session()
     facts = StudyFacts(session)
     table = StudyTable(session, facts)
@@ -102,6 +102,13 @@ def test_the_state_follows_what_is_edited(qtbot, qapp, trained):
     assert "the setting crop_size changed since" in cell(table, 0, "State").data(Qt.ItemDataRole.ToolTipRole)
     session.undo.undo()
     qtbot.waitUntil(lambda: cell(table, 0, "State").data() == "measured", timeout=20_000)
+    assert cell(table, 0, "State").data(Qt.ItemDataRole.ForegroundRole) is None
+    monkeypatch.setattr("napari_ubam.study.state.is_background_empty", lambda study, name: name != "h01")
+    facts.look_again()
+    words = "measured, background differs"
+    qtbot.waitUntil(lambda: cell(table, 0, "State").data() == words, timeout=20_000)
+    assert "Draw its region" in cell(table, 0, "State").data(Qt.ItemDataRole.ToolTipRole)
+    assert cell(table, 0, "State").data(Qt.ItemDataRole.ForegroundRole).name() == "#d98c1f"
     session.clear()
     qtbot.waitUntil(lambda: facts.state(trained.recordings[0]) is None, timeout=20_000)
     facts.close()

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Study, write_table
+from napari_ubam.study.drafts import Draft, left_drafts, new_draft_path, write_draft
+from napari_ubam.study.editing import changed
 from napari_ubam.video import open_frames
 from napari_ubam.widgets.layers import find_layer
 from napari_ubam.widgets.study.region import corners
@@ -244,6 +246,52 @@ def test_unsaved_changes_are_asked_about(widget, videos, tmp_path, monkeypatch):
     assert names(widget) == []
 
 
+def test_a_table_that_was_not_saved_is_offered_again(widget, recordings, monkeypatch):
+    """As after a crash: another process has left it."""
+    about = {"recordings": tuple(recordings), "reference": "impaired", "settings": StudySettings(crop_size=64)}
+    path = new_draft_path()
+    write_draft(path, Draft(**about, process={"pid": 0, "began": 0}))
+    widget.session.clear()
+    assert "with 4 recordings was not saved" in widget.offers.draft.text()
+    widget.offers.draft.linkActivated.emit("restore")
+    assert names(widget) == ["walk_0", "walk_1", "walk_2", "walk_3"]
+    assert (widget.session.reference, widget.session.settings.crop_size) == ("impaired", 64)
+    assert widget.offers.draft.isHidden()
+    assert not path.exists()
+    assert widget.session.draft.exists()  # until it is saved
+    widget.session.undo.undo()
+    assert names(widget) == []
+    answer(monkeypatch, QMessageBox.StandardButton.Discard)
+    widget.session.undo.redo()
+    widget._on_new_clicked()
+    assert left_drafts() == {}
+
+
+def test_a_table_that_is_not_wanted_is_not_offered_again(widget, recordings):
+    path = new_draft_path()
+    draft = Draft(recordings=recordings, reference="healthy", settings=StudySettings(), process={"pid": 0, "began": 0})
+    write_draft(path, draft)
+    widget.session.clear()
+    widget.offers.draft.linkActivated.emit("discard")
+    assert widget.offers.draft.isHidden()
+    assert names(widget) == []
+    assert not path.exists()
+
+
+def test_changes_that_could_not_be_saved_are_offered_with_their_study(widget, study):
+    path, table = new_draft_path(), [changed(x, group="unsure") for x in study.recordings]
+    about = {"folder": study.folder, "recordings": table, "reference": "unsure", "settings": StudySettings()}
+    write_draft(path, Draft(**about, process={"pid": 0, "began": 0}))
+    widget.open_study(study.folder)
+    assert f"of the study {study.folder.name}" in widget.offers.draft.text()
+    widget.offers.draft.linkActivated.emit("restore")
+    assert widget.session.reference == "unsure"
+    assert Study.open(study.folder).reference == "unsure"  # it can be saved now
+    assert left_drafts() == {}
+    widget.session.undo.undo()
+    assert widget.session.reference == "healthy"
+
+
 @pytest.fixture
 def remembered(monkeypatch):
     """Keep what napari would remember for us."""
@@ -255,15 +303,15 @@ def remembered(monkeypatch):
 def test_the_last_study_is_offered_when_napari_is_opened_again(qtbot, remembered, make_napari_viewer, study):
     first = StudyWidget(make_napari_viewer())
     qtbot.addWidget(first)
-    assert first.offer.isHidden()
+    assert first.offers.last.isHidden()
     first.open_study(study.folder)
     second = StudyWidget(make_napari_viewer())
     qtbot.addWidget(second)
     assert second.session.study is None
-    assert study.folder.name in second.offer.text()
-    second.offer.linkActivated.emit(study.folder.as_uri())
+    assert study.folder.name in second.offers.last.text()
+    second.offers.last.linkActivated.emit(study.folder.as_uri())
     assert second.session.folder == study.folder
-    assert second.offer.isHidden()
+    assert second.offers.last.isHidden()
 
 
 def test_a_study_that_is_gone_is_not_offered(qtbot, remembered, make_napari_viewer, study):
@@ -271,7 +319,7 @@ def test_a_study_that_is_gone_is_not_offered(qtbot, remembered, make_napari_view
     (study.folder / "study.toml").unlink()
     widget = StudyWidget(make_napari_viewer())
     qtbot.addWidget(widget)
-    assert widget.offer.isHidden()
+    assert widget.offers.last.isHidden()
 
 
 def test_changes_survive_closing_the_widget(widget, study):

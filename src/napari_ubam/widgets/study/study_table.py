@@ -171,7 +171,8 @@ class StudyTable(QAbstractTableModel):
         facts, state = self.facts.of(recording), self.facts.state(recording)
         if column in ("Recording", "State") and facts is not None and facts.problem:
             return QColor(_RED)
-        return QColor(_AMBER) if column == "State" and state is not None and state.word == "out of date" else None
+        wanting = state is not None and (state.held or state.word == "out of date")
+        return QColor(_AMBER) if column == "State" and wanting else None
 
     def _icon(self, recording: Recording) -> QPixmap | None:
         facts = self.facts.of(recording)

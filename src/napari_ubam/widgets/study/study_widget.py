@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMessageBox
 from superqt import QCollapsible
@@ -26,9 +25,10 @@ from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import about, show_recording
 from napari_ubam.widgets.notices import errors_shown, tell_error
-from napari_ubam.widgets.remembered import last_study, remember_study
+from napari_ubam.widgets.remembered import remember_study
 from napari_ubam.widgets.study.add_recordings import Source, copy_layer, known_of, merged, recordings_of, videos_in
 from napari_ubam.widgets.study.layer_axes import axes_of, file_of, frames_of_layer, remember_copy
+from napari_ubam.widgets.study.offers import Offers
 from napari_ubam.widgets.study.region import draw_region, drawn_region
 from napari_ubam.widgets.study.study_panel import StudyPanel
 from napari_ubam.widgets.study.study_table import summary
@@ -47,10 +47,7 @@ class StudyWidget(DockWidget):
         self.setAcceptDrops(True)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.offer = QLabel()
-        self.offer.setWordWrap(True)
-        self.offer.setAccessibleName("Last study")
-        self.offer.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)  # by mouse and by keys
+        self.offers = Offers(self.session)
         self.panel = StudyPanel(self.session)
         self.reference = QComboBox()
         self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")
@@ -67,7 +64,7 @@ class StudyWidget(DockWidget):
         self.panel.selection_changed.connect(self._on_selection_changed)
         self.reference.activated.connect(self._on_reference_chosen)
         self.form.changed.connect(self._on_settings_edited)
-        self.offer.linkActivated.connect(self._on_offer_taken)
+        self.offers.study_requested.connect(self.open_study)
         self.session.table_changed.connect(self._on_table_changed)
         self.session.study_changed.connect(self._on_study_changed)
         self.session.modified_changed.connect(self._on_modified_changed)
@@ -97,7 +94,7 @@ class StudyWidget(DockWidget):
             )
         )
         self.column.addWidget(self.title)
-        self.column.addWidget(self.offer)
+        self.column.addWidget(self.offers)
         self.column.addLayout(
             row(
                 button("Add layers", "Add the selected image layers as recordings.", self._on_add_layers_clicked),
@@ -199,6 +196,8 @@ class StudyWidget(DockWidget):
         )
         if answer == _Answer.Save:
             return self.save_study()
+        if answer == _Answer.Discard:
+            self.session.discard()
         return answer == _Answer.Discard
 
     def _on_new_clicked(self) -> None:
@@ -264,7 +263,6 @@ class StudyWidget(DockWidget):
         self.summary.setText(summary(self.session.recordings))
         self.form.show_settings(self.session.settings)
         self._on_modified_changed(self.session.modified)
-        self._offer_last()
         self._on_selection_changed()
 
     def _on_modified_changed(self, modified: bool) -> None:
@@ -279,19 +277,6 @@ class StudyWidget(DockWidget):
         if self.session.folder is not None and self.session.study is not None:
             remember_study(self.session.folder)
         self._on_modified_changed(self.session.modified)
-        self._offer_last()
-
-    def _offer_last(self) -> None:
-        """Offer the last study, as long as there is nothing that it would take the place of."""
-        last = last_study() if self.session.study is None and not self.session.recordings else None
-        self.offer.setVisible(last is not None)
-        if last is not None:
-            self.offer.setText(f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>')
-            self.offer.setToolTip(str(last))
-
-    def _on_offer_taken(self) -> None:
-        if (last := last_study()) is not None:
-            self.open_study(last)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files that are dragged here."""

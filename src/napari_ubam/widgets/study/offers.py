@@ -1,0 +1,99 @@
+"""What the *Study* widget offers to go on with: the last study, and what could not be saved before napari ended."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from pathlib import Path
+
+from qtpy.QtCore import QMargins, Qt, Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_ubam.study.drafts import Draft
+from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.remembered import last_study
+from napari_ubam.widgets.session import Session, offered_drafts
+
+_RESTORE, _DISCARD = "restore", "discard"
+
+
+class Offers(QWidget):
+    """Links that are shown as long as there is nothing that would be replaced.
+
+    Attributes
+    ----------
+    last : QLabel
+        Offers the study that was open last.
+    draft : QLabel
+        Offers the table that was not saved: of the study that is open, or the newest where none is.
+    """
+
+    study_requested = Signal(object)  # Path: the last study
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.last, self.draft = _link_label("Last study"), _link_label("Table that was not saved")
+        self._drafts: dict[Path, Draft] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(QMargins())
+        column.addWidget(self.last)
+        column.addWidget(self.draft)
+        self.last.linkActivated.connect(self._on_last_taken)
+        self.draft.linkActivated.connect(self._on_draft_answered)
+        session.study_changed.connect(self._on_study_changed)
+        session.table_changed.connect(self._show)
+        session.modified_changed.connect(self._show)
+        self._on_study_changed()
+
+    def _on_study_changed(self) -> None:
+        self._drafts = offered_drafts()
+        self._show()
+
+    def _on_last_taken(self) -> None:
+        if (last := last_study()) is not None:
+            self.study_requested.emit(last)
+
+    def _on_draft_answered(self, answer: str) -> None:
+        if (path := self._offered()) is not None:
+            draft = self._drafts.pop(path)
+            if answer == _DISCARD:
+                path.unlink(missing_ok=True)
+            else:
+                with errors_shown():
+                    self.session.restore(path, draft)
+        self._show()
+
+    def _offered(self) -> Path | None:
+        here, is_empty = self.session.folder, not self.session.recordings
+        if self.session.modified or (self.session.study is None and not is_empty):
+            return None
+        return next((path for path, draft in self._drafts.items() if here is None or draft.folder == here), None)
+
+    def _show(self) -> None:
+        last = last_study() if self.session.study is None and not self.session.recordings else None
+        if last is not None:
+            self.last.setText(f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>')
+            self.last.setToolTip(str(last))
+        path = self._offered()
+        if path is not None:
+            self.draft.setText(
+                f"{_described(self._drafts[path])}: <a href={_RESTORE}>restore</a> or <a href={_DISCARD}>discard</a> it"
+            )
+        self.last.setVisible(last is not None)
+        self.draft.setVisible(path is not None)
+        self.setVisible(last is not None or path is not None)
+
+
+def _link_label(name: str) -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setAccessibleName(name)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)  # by mouse and by keys
+    return label
+
+
+def _described(draft: Draft) -> str:
+    when = time.strftime("%d %b %H:%M", time.localtime(draft.when))
+    of = f" of the study {escape(draft.folder.name)}" if draft.folder is not None else ""
+    return f"A table{of} with {len(draft.recordings)} recordings was not saved ({when})"
