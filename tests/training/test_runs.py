@@ -1,3 +1,5 @@
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,8 +8,9 @@ import pytest
 from napari_ubam.errors import ModelError
 from napari_ubam.models.store import fingerprint_model
 from napari_ubam.settings import TrainSettings
-from napari_ubam.training.presets import STEPS, estimate_seconds
-from napari_ubam.training.runs import Run, find_runs, install, use_run
+from napari_ubam.training.log import Point, elapsed
+from napari_ubam.training.presets import STEPS, estimate_seconds, step_times
+from napari_ubam.training.runs import can_resume, find_runs, find_unfinished, install, take_up, use_run
 
 
 @pytest.fixture
@@ -67,12 +70,52 @@ def test_what_is_not_complete_is_no_run(models: Path):
 def test_times_are_foretold_from_an_earlier_training_of_the_same_kind(models: Path):
     run = find_runs(models)[0]
     settings = TrainSettings(device="auto")
-    seconds = {preset: estimate_seconds(preset, settings, run) for preset in STEPS}
+    seconds = {preset: estimate_seconds(preset, settings, step_times(run, settings)) for preset in STEPS}
     assert 0 < seconds["standard"] < seconds["thorough"]
     posture, behaviour = (points[-1] for points in run.points.values())
     steps = STEPS["standard"]
     expected = steps.posture * posture.seconds / posture.step + steps.behaviour * behaviour.seconds / behaviour.step
     assert seconds["standard"] == pytest.approx(expected)
     for other in ({"objective": "contrastive"}, {"generator": "vae"}, {"device": "cuda:0"}):
-        assert estimate_seconds("standard", TrainSettings(**other), run) is None
-    assert estimate_seconds("standard", settings, Run("", models, run.settings, 0.0, {})) is None
+        assert step_times(run, TrainSettings(**other)) == {}
+    assert estimate_seconds("standard", settings, {"behaviour": 1.0}) is None
+    assert estimate_seconds("standard", TrainSettings(generator="vae"), step_times(run, settings)) is None
+
+
+def test_time_before_a_resume_counts():
+    assert elapsed([Point(1, 0.0, 2.0), Point(10, 0.0, 20.0), Point(20, 0.0, 15.0), Point(30, 0.0, 31.0)]) == 20 + 31
+
+
+def unfinished(folder: Path, seed: int, step: int) -> None:
+    """Leave a training unfinished."""
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(json.dumps(TrainSettings(seed=seed).model_dump()))
+    (folder / "training.csv").write_text(f"stage,step,loss,seconds\nposture,{step},0.5,3.0\n")
+
+
+def test_of_several_unfinished_trainings_one_is_taken_up(tmp_path: Path):
+    unfinished(tmp_path / "earlier" / "monday" / "unfinished", 1, 10)
+    unfinished(tmp_path / "earlier" / "tuesday" / "unfinished", 2, 20)
+    os.utime(tmp_path / "earlier" / "monday" / "unfinished" / "settings.json", (1, 1))
+    os.utime(tmp_path / "earlier" / "monday" / "unfinished" / "training.csv", (2, 2))
+    assert not can_resume(tmp_path)
+    assert [(run.name, run.settings["seed"], run.steps) for run in find_unfinished(tmp_path)] == [
+        ("tuesday", 2, 20),
+        ("monday", 1, 10),
+    ]
+    take_up(tmp_path, "monday")
+    assert can_resume(tmp_path)
+    assert not (tmp_path / "earlier" / "monday").exists()
+    take_up(tmp_path, "tuesday")
+    take_up(tmp_path, "")
+    assert [(run.name == "", run.steps) for run in find_unfinished(tmp_path)] == [(True, 20), (False, 10)]
+    assert find_runs(tmp_path) == []
+    with pytest.raises(ModelError, match="no unfinished training"):
+        take_up(tmp_path, "monday")
+
+
+def test_what_is_left_of_a_damaged_unfinished_training_is_not_listed(tmp_path: Path):
+    unfinished(tmp_path / "unfinished", 1, 10)
+    (tmp_path / "unfinished" / "settings.json").write_text("no JSON")
+    (tmp_path / "earlier" / "monday").mkdir(parents=True)
+    assert find_unfinished(tmp_path) == []

@@ -30,6 +30,12 @@ def nothing_remembered():
         settings.choices.last = ""
 
 
+@pytest.fixture(autouse=True)
+def nothing_tried_out(monkeypatch):
+    """Try no steps of training out, which takes seconds; tests that do say so."""
+    monkeypatch.setattr("napari_ubam.widgets.train.step_times._MILLISECONDS_BEFORE", 10**9)
+
+
 @pytest.fixture
 def frames() -> np.ndarray:
     return make_frames(5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +37,12 @@ def read_log(path: Path) -> dict[str, list[Point]]:
     except OSError:
         return {}
     return {stage: some for stage, some in points.items() if some}
+
+
+def elapsed(points: Sequence[Point]) -> float:
+    """Add up how long a stage was trained [s], also if it was stopped and resumed."""
+    seconds = [0.0, *(point.seconds for point in points)]
+    return sum(now - before if now >= before else now for before, now in pairwise(seconds))
 
 
 class Log:

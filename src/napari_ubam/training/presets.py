@@ -1,9 +1,12 @@
-"""How long each preset trains, in steps, and in time where an earlier training tells how long a step takes."""
+"""How long each preset trains, in steps, and in time where it is known how long a step takes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from napari_ubam.training.log import elapsed
 
 if TYPE_CHECKING:
     from napari_ubam.settings import Preset, TrainSettings
@@ -19,6 +22,7 @@ class Steps:
     behaviour: int
 
 
+IN_WORDS: dict[Preset, str] = {"quick": "quick look", "standard": "standard", "thorough": "thorough"}
 STEPS: dict[Preset, Steps] = {
     "quick": Steps(posture=800, generator=300, behaviour=200),
     "standard": Steps(posture=3600, generator=900, behaviour=600),
@@ -26,32 +30,37 @@ STEPS: dict[Preset, Steps] = {
 }
 
 
-def estimate_seconds(preset: Preset, settings: TrainSettings, run: Run) -> float | None:
-    """Foretell how long training takes, from how long the steps of an earlier one took.
+def estimate_seconds(preset: Preset, settings: TrainSettings, a_step: Mapping[str, float]) -> float | None:
+    """Foretell how long training takes, from how long its steps do.
 
     Parameters
     ----------
     preset : {"quick", "standard", "thorough"}
         How many steps.
     settings : TrainSettings
-        What is to be trained, and on what device.
-    run : Run
-        The earlier training.
+        What is to be trained.
+    a_step : mapping of str to float
+        How long a step of each stage takes [s].
 
     Returns
     -------
     float or None
-        Without the decoding of the recordings [s]; None if the earlier one trained another network, or elsewhere.
+        Without the decoding of the recordings [s]; None if it is not known of all stages.
     """
     steps = STEPS[preset]
-    if (settings.objective, settings.encoder, settings.generator) != (run.objective, run.encoder, run.generator):
-        return None
-    if settings.device not in ("auto", run.device):
-        return None
     posture = "posture and generator" if settings.trained_together else "posture"
     wanted = {posture: steps.posture, "behaviour": steps.behaviour}
     if not settings.trained_together:
         wanted["generator"] = steps.generator
-    if not all(run.points.get(stage) for stage in wanted):
-        return None
-    return sum(n * run.points[stage][-1].seconds / max(1, run.points[stage][-1].step) for stage, n in wanted.items())
+    return sum(n * a_step[stage] for stage, n in wanted.items()) if wanted.keys() <= a_step.keys() else None
+
+
+def step_times(run: Run, settings: TrainSettings) -> dict[str, float]:
+    """Tell from an earlier training how long a step of each stage takes [s]: nothing if it trained another network, or
+    elsewhere.
+    """
+    if (settings.objective, settings.encoder, settings.generator) != (run.objective, run.encoder, run.generator):
+        return {}
+    if settings.device not in ("auto", run.device):
+        return {}
+    return {stage: elapsed(points) / max(1, points[-1].step) for stage, points in run.points.items()}

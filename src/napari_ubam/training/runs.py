@@ -19,7 +19,7 @@ from typing import Any
 
 from napari_ubam.errors import ModelError
 from napari_ubam.files import clear_errors
-from napari_ubam.training.log import Point, read_log
+from napari_ubam.training.log import Point, elapsed, read_log
 
 PARTS = ("posture", "behaviour", "generator")
 LOG, SETTINGS, PICTURES = "training.csv", "settings.json", "pictures"
@@ -29,20 +29,23 @@ UNFINISHED, FINISHED, EARLIER = "unfinished", "finished", "earlier"
 
 @dataclass(frozen=True)
 class Run:
-    """A training that was completed.
+    """A training.
 
     Attributes
     ----------
     name : str
-        Of its folder among the earlier ones; empty for the one that the study uses.
+        Of its folder among the earlier ones; empty for the one that the study uses, and for the one that is resumed
+        unless another is taken up.
     folder : Path
         Where its models lie.
     settings : dict of str to JSON value
         What it was trained with, the device being the one that it was trained on.
     when : float
-        When it was completed, in seconds since 1970.
+        When it was completed or last went on, in seconds since 1970.
     points : dict of str to list of Point
         Its log, by stage.
+    is_complete : bool
+        Whether it has models to use; else it can be resumed.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Run:
     settings: dict[str, Any]
     when: float
     points: dict[str, list[Point]]
+    is_complete: bool = True
 
     @property
     def preset(self) -> str:
@@ -90,7 +94,7 @@ class Run:
     @property
     def seconds(self) -> float:
         """How long its stages took together."""
-        return sum(points[-1].seconds for points in self.points.values())
+        return sum(elapsed(points) for points in self.points.values())
 
     @property
     def _first(self) -> list[Point]:
@@ -110,6 +114,51 @@ def find_runs(models: Path) -> list[Run]:
     ]
     used = _read(models, "")
     return ([] if used is None else [used]) + sorted(earlier, key=lambda run: run.when, reverse=True)
+
+
+def find_unfinished(models: Path) -> list[Run]:
+    """List the trainings of a study that can be resumed: first the one that was stopped last, then those put aside.
+
+    Parameters
+    ----------
+    models : Path
+        The study's folder of models.
+    """
+    aside = [
+        run for folder in (models / EARLIER).glob("*") if (run := _read_unfinished(folder, folder.name)) is not None
+    ]
+    last = _read_unfinished(models, "")
+    return ([] if last is None else [last]) + sorted(aside, key=lambda run: run.when, reverse=True)
+
+
+def take_up(models: Path, name: str) -> None:
+    """Let an unfinished training that was put aside be the one that is resumed; the one that was is put aside.
+
+    Parameters
+    ----------
+    models : Path
+        The study's folder of models.
+    name : str
+        Of the one that was put aside; empty for the one that is resumed anyway.
+
+    Raises
+    ------
+    ModelError
+        If there is no such training.
+    UbamError
+        If the folder cannot be written to.
+    """
+    if not name:
+        return
+    folder = models / EARLIER / name
+    if _read_unfinished(folder, name) is None:
+        raise ModelError(f"There is no unfinished training in {folder}. Choose another one.")
+    with clear_errors(models):
+        if (models / UNFINISHED).exists():
+            os.replace(models / UNFINISHED, new_earlier(models) / UNFINISHED)
+        os.replace(folder / UNFINISHED, models / UNFINISHED)
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def use_run(models: Path, name: str) -> None:
@@ -185,3 +234,16 @@ def _read(folder: Path, name: str) -> Run | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Run(name, folder, settings, when, read_log(folder / LOG))
+
+
+def _read_unfinished(folder: Path, name: str) -> Run | None:
+    """Read the unfinished training in a folder; None if there is none, or it is damaged."""
+    path = folder / UNFINISHED / SETTINGS
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        when = max(file.stat().st_mtime for file in (path, path.with_name(LOG)) if file.exists())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(settings, dict):
+        return None
+    return Run(name, path.parent, settings, when, read_log(path.with_name(LOG)), is_complete=False)

@@ -38,8 +38,9 @@ CHECKPOINT, OLD_CHECKPOINT = ".checkpoint.safetensors", ".ckpt"
 
 
 def train_models(
-    footage: list[Footage], folder: Path, settings: TrainSettings, *, resume: bool, report: Report
-) -> None:
+    footage: list[Footage], folder: Path, settings: TrainSettings, *, resume: bool, report: Report,
+    steps: Steps | None = None,
+) -> None:  # fmt: skip
     """Train posture, generator and behaviour, and put them into the models' folder.
 
     Parameters
@@ -55,6 +56,8 @@ def train_models(
         Go on with the unfinished training.
     report : callable
         Told of the progress; may raise `Cancelled`, after which the training can be resumed.
+    steps : Steps, optional
+        How many steps, instead of the preset's.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def train_models(
         if install(folder) and resume:
             return
         settings = _begin(folder, settings, resume)
-        run = _Run(folder / UNFINISHED, settings, device, footage, report)
+        run = _Run(folder / UNFINISHED, settings, device, footage, report, steps)
         run.posture()
         run.behaviour()
         os.replace(folder / UNFINISHED, folder / FINISHED)
@@ -83,10 +86,11 @@ class _Run:
     """The stages of one training, each skipped where its model is there already."""
 
     def __init__(
-        self, folder: Path, settings: TrainSettings, device: torch.device, footage: list[Footage], report: Report
-    ) -> None:
+        self, folder: Path, settings: TrainSettings, device: torch.device, footage: list[Footage], report: Report,
+        steps: Steps | None,
+    ) -> None:  # fmt: skip
         self.folder, self.settings, self.device, self.footage, self.report = folder, settings, device, footage, report
-        self.steps = STEPS[settings.preset]
+        self.steps = steps or STEPS[settings.preset]
         self.bank = frame_bank(footage, settings)
         self.gallery = Gallery(footage, folder / PICTURES)
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from napari_ubam.progress import Progress, Report
 from napari_ubam.widgets.notices import errors_shown, tell_error
 from napari_ubam.widgets.progress_row import ProgressRow, time_in_words
+from napari_ubam.widgets.remembered import remember_widgets
 from napari_ubam.widgets.session import session_of
 from napari_ubam.widgets.step_worker import Step, StepWorker
 from napari_ubam.widgets.tab_order import order_tabs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 OnDone = Callable[[Any], str | None]
 
+_OURS = " (napari-ubam)"  # how napari ends the titles of our docks
 _LONG = 10.0  # seconds from which on the end of a step is told of
 
 
@@ -47,6 +49,7 @@ class DockWidget(QWidget):
         self.progress.cancel_requested.connect(self._on_cancel_requested)
         self.column = QVBoxLayout(self)
         self._was_docked = False
+        self._dock = ""  # its title, if napari opened it as one of our widgets
         self._waiting: tuple[str, Step, OnDone] | None = None
         self._on_done: OnDone | None = None
         self._results: list[Any] = []
@@ -106,10 +109,24 @@ class DockWidget(QWidget):
             if self.parent() is not None:
                 self._was_docked = True
                 order_tabs(self)
+                self._remember_dock()
             elif self._was_docked:
+                self._forget_dock()
                 self._on_closed()
                 self.deleteLater()
         super().changeEvent(event)
+
+    def _remember_dock(self) -> None:
+        title = getattr(self.parent(), "name", "")
+        if title.endswith(_OURS) and not self._dock:
+            self._dock = title.removesuffix(_OURS)
+            self.session.docks.append(self._dock)
+            remember_widgets(self.session.docks)
+
+    def _forget_dock(self) -> None:
+        if self._dock:
+            self.session.docks.remove(self._dock)
+            remember_widgets(self.session.docks)
 
     def _on_running_changed(self, running: bool) -> None:
         """Enable or disable what must not be used while a step runs."""

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
-from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
 from napari_ubam.errors import UbamError
 from napari_ubam.settings import Settings
+from napari_ubam.widgets.fold import Fold
 
 S = TypeVar("S", bound=Settings)
 
@@ -57,7 +57,6 @@ class SettingsForm(QWidget, Generic[S]):
         self.fields: dict[str, ValueWidget] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        fold = QCollapsible("More settings") if folded else None
         self.rows = shown = _form_layout()
         hidden = _form_layout()
         for name, info in self._class.model_fields.items():
@@ -68,12 +67,10 @@ class SettingsForm(QWidget, Generic[S]):
             (hidden if name in folded else shown).addRow(info.title or name, field.native)
             _explain(hidden if name in folded else shown, field.native, info)
         layout.addLayout(shown)
-        if fold is not None:
+        if folded:
             content = QWidget()
             content.setLayout(hidden)
-            fold.setContent(content)
-            fold.collapse(animate=False)
-            layout.addWidget(fold)
+            layout.addWidget(Fold("More settings", content))
 
     def settings(self) -> S:
         """Give what the form shows as a settings object.
@@ -106,6 +103,12 @@ class SettingsForm(QWidget, Generic[S]):
         field = self.fields[name]
         assert isinstance(field, ComboBox)
         field.choices = tuple(choices)
+
+    def set_labels(self, name: str, labels: Mapping[str, str]) -> None:
+        """Show the choices of a setting in other words."""
+        field = self.fields[name].native
+        for i in range(field.count()):
+            field.setItemText(i, labels[field.itemData(i)])
 
     def _on_field_changed(self) -> None:
         self.changed.emit()

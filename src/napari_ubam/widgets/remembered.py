@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,6 +31,18 @@ def remember_study(folder: Path) -> None:
     settings = _settings()
     if settings is not None and settings.study.last != str(folder):
         settings.study.last = str(folder)
+
+
+def last_widgets() -> list[str]:
+    """Give the names of our widgets that were open last."""
+    settings = _settings()
+    return settings.study.widgets.split(", ") if settings is not None and settings.study.widgets else []
+
+
+def remember_widgets(names: Iterable[str]) -> None:
+    """Remember that these widgets are open; napari itself remembers where they were docked."""
+    if (settings := _settings()) is not None:
+        settings.study.widgets = ", ".join(names)
 
 
 class RememberedChoices(QTimer):

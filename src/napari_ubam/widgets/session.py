@@ -16,6 +16,7 @@ from napari_ubam.settings import StudySettings
 from napari_ubam.study import Interval, Recording, Study
 from napari_ubam.study.drafts import Draft, left_drafts, new_draft_path, write_draft
 from napari_ubam.study.study import SETTINGS_FILE
+from napari_ubam.widgets.remembered import last_widgets
 from napari_ubam.widgets.train.training_process import TrainingProcess, TrainingState
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Session(QObject):
     ----------
     problem : str
         Why the last edits could not be saved by themselves; empty if they were.
+    docks, docks_before : list of str
+        Our widgets that are open in the viewer, and those that were when napari was closed.
     draft : Path or None
         Where they are kept that are not saved.
     """
@@ -78,6 +81,8 @@ class Session(QObject):
         self._soon.timeout.connect(self.save_by_itself)
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.save_by_itself)
+        self.docks: list[str] = []
+        self.docks_before = last_widgets()
         self.chosen: tuple[Interval, ...] = ()
         self.training = TrainingProcess()
         self.training.state_changed.connect(self._on_training_state_changed)

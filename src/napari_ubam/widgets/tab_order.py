@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLayout, QLayoutItem, QTabWidget, QWidget
-from superqt import QCollapsible
 
 
 def order_tabs(widget: QWidget) -> None:
@@ -23,10 +22,6 @@ def in_order(widget: QWidget) -> Iterator[QWidget]:
         yield widget.tabBar()
         for i in range(widget.count()):
             yield from in_order(widget.widget(i))
-    elif isinstance(widget, QCollapsible):
-        yield widget.toggleButton()
-        if (content := widget.content()) is not None:
-            yield from in_order(content)
     elif widget.layout() is None:
         yield widget
     else:

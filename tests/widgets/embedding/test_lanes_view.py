@@ -90,7 +90,8 @@ def test_the_keyboard_steps(qtbot, view):
 
 def test_the_band_is_drawn_and_the_theme_followed(view):
     image = view.grab().toImage()
-    band, above = (image.pixelColor(80, 3 + round(56 * (1 - 0.95 * value / 5))).lightness() for value in (1, 3))
+    heights = (3 + round(view._curve_height() * (1 - 0.95 * value / 5)) for value in (1, 3))
+    band, above = (image.pixelColor(80, height).lightness() for height in heights)
     assert band > above
     view.viewer.theme = "light"
     assert view.grab().toImage().pixelColor(80, 20).lightness() > 200

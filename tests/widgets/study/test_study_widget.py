@@ -14,6 +14,7 @@ from napari_ubam.study.drafts import Draft, left_drafts, new_draft_path, write_d
 from napari_ubam.study.editing import changed
 from napari_ubam.video import open_frames
 from napari_ubam.widgets.layers import find_layer
+from napari_ubam.widgets.session import session_of
 from napari_ubam.widgets.study.region import corners
 from napari_ubam.widgets.study.study_widget import StudyWidget
 
@@ -295,7 +296,7 @@ def test_changes_that_could_not_be_saved_are_offered_with_their_study(widget, st
 @pytest.fixture
 def remembered(monkeypatch):
     """Keep what napari would remember for us."""
-    kept = SimpleNamespace(study=SimpleNamespace(last=""), choices=SimpleNamespace(last=""))
+    kept = SimpleNamespace(study=SimpleNamespace(last="", widgets=""), choices=SimpleNamespace(last=""))
     monkeypatch.setattr("napari_ubam.widgets.remembered.get_plugin_settings", lambda name: kept)
     return kept
 
@@ -312,6 +313,25 @@ def test_the_last_study_is_offered_when_napari_is_opened_again(qtbot, remembered
     second.offers.last.linkActivated.emit(study.folder.as_uri())
     assert second.session.folder == study.folder
     assert second.offers.last.isHidden()
+
+
+def test_the_widgets_that_were_open_are_offered_with_it(remembered, make_napari_viewer, study):
+    first = make_napari_viewer()
+    for name in ("Study", "Train", "Video"):
+        _, widget = first.window.add_plugin_dock_widget("napari-ubam", name)
+    assert remembered.study.widgets == "Study, Train, Video"
+    first.window.remove_dock_widget(widget)
+    session_of(first).open(study.folder)
+    first.close()
+    assert remembered.study.widgets == "Study, Train"
+    second = make_napari_viewer()
+    _, widget = second.window.add_plugin_dock_widget("napari-ubam", "Study")
+    assert "with Train as then" in widget.offers.last.text()
+    widget.offers.last.linkActivated.emit("widgets")
+    assert widget.session.folder == study.folder
+    assert widget.session.docks == ["Study", "Train"]
+    widget.session.clear()
+    assert "as then" not in widget.offers.last.text()
 
 
 def test_a_study_that_is_gone_is_not_offered(qtbot, remembered, make_napari_viewer, study):

@@ -7,8 +7,10 @@ import pytest
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QMessageBox
 
-from napari_ubam.settings import StudySettings
+from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.study import Study
+from napari_ubam.training.runs import find_unfinished
+from napari_ubam.widgets.train import step_times
 from napari_ubam.widgets.train.train_widget import TrainWidget, smaller_crop
 from napari_ubam.widgets.train.training_process import TrainingState
 
@@ -262,9 +264,87 @@ def test_trainings_are_listed_compared_and_used_again(qtbot, with_runs):
 
 
 def test_the_time_a_training_takes_is_foretold_from_the_last_one(with_runs):
-    assert "(standard)" in with_runs.times.text()
+    assert "going by the last training" in with_runs.times.text()
+    assert shown_presets(with_runs)[0].startswith("quick look, about ")
     with_runs.form.fields["objective"].value = "order"
-    assert "told once it trains" in with_runs.times.text()
+    assert shown_presets(with_runs) == ["quick look", "standard", "thorough"]
+    assert with_runs.form.settings().preset == "standard"
+
+
+def shown_presets(widget):
+    combo = widget.form.fields["preset"].native
+    return [combo.itemText(i) for i in range(combo.count())]
+
+
+def trying_out(monkeypatch, script):
+    """Let a script say how long steps take; tell how often it was run."""
+    began = []
+
+    def command(folder, settings, crop_size):
+        began.append((settings.objective, crop_size))
+        return [sys.executable, "-c", script]
+
+    monkeypatch.setattr(step_times, "measure_command", command)
+    monkeypatch.setattr(step_times, "_MILLISECONDS_BEFORE", 50)
+    monkeypatch.setattr(step_times.StepTimes, "_known", {})
+    return began
+
+
+def test_before_the_first_training_steps_are_tried_out(qtbot, widget, study, monkeypatch):
+    script = """print("something\\n" + '{"posture and generator": 0.5, "behaviour": 0.1}')"""
+    began = trying_out(monkeypatch, script)
+    widget.session.edit(settings=StudySettings(crop_size=64))
+    assert "tried out" in widget.times.text()
+    qtbot.waitUntil(lambda: "standard, about 21 min" in shown_presets(widget), timeout=30_000)
+    assert "tried out here" in widget.times.text()
+    widget.form.fields["preset"].value = "quick"
+    widget.session.edit(reference="impaired")
+    assert began == [("landmarks", 64)]
+    widget.form.fields["objective"].value = "order"
+    qtbot.waitUntil(lambda: len(began) == 2, timeout=30_000)
+
+
+def test_steps_that_cannot_be_tried_out_are_no_error(qtbot, widget, monkeypatch, notifications):
+    began = trying_out(monkeypatch, "raise SystemExit(1)")
+    widget.session.edit(settings=StudySettings(crop_size=64))
+    qtbot.waitUntil(lambda: "told once it trains" in widget.times.text(), timeout=30_000)
+    widget.session.edit(reference="impaired")
+    assert len(began) == 1
+    assert notifications == []
+
+
+def test_trying_out_ends_with_the_widget_and_when_it_trains(qtbot, widget, monkeypatch):
+    began = trying_out(monkeypatch, "import time; time.sleep(60)")
+    widget.session.edit(settings=StudySettings(crop_size=64))
+    qtbot.waitUntil(lambda: len(began) == 1, timeout=30_000)
+    process = widget.step_times._process
+    monkeypatch.setattr(widget.training, "start", lambda *args, **options: None)
+    widget.start()
+    assert process.state() == process.ProcessState.NotRunning
+    widget.session.edit(settings=StudySettings(crop_size=96))
+    qtbot.waitUntil(lambda: len(began) == 2, timeout=30_000)
+    process = widget.step_times._process
+    widget.viewer.window.remove_dock_widget(widget)
+    assert process.state() == process.ProcessState.NotRunning
+
+
+def test_one_of_several_unfinished_trainings_is_resumed(qtbot, widget, study, monkeypatch):
+    for folder, seed in ((study.models_folder, 1), (study.models_folder / "earlier" / "monday", 2)):
+        (folder / "unfinished").mkdir(parents=True)
+        settings = TrainSettings(seed=seed).model_dump_json()
+        (folder / "unfinished" / "settings.json").write_text(settings)
+    started = []
+    monkeypatch.setattr(widget.training, "start", lambda *args, **options: started.append(options))
+    widget.session.open(study.folder)
+    qtbot.waitUntil(lambda: len(widget.runs.runs) == 2, timeout=10_000)
+    assert "unfinished" in widget.runs.list.topLevelItem(1).text(0)
+    assert not widget.runs.resume_button.isEnabled()
+    widget.runs.list.topLevelItem(1).setSelected(True)
+    assert not widget.runs.use_button.isEnabled()
+    widget.runs.resume_button.click()
+    assert started == [{"resume": True}]
+    seeds = [run.settings["seed"] for run in find_unfinished(study.models_folder)]
+    assert seeds == [2, 1]
 
 
 def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, monkeypatch):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _TITLES = 78  # width of the lanes' titles [px]
-_LANE, _GAP, _CURVE = 14, 3, 56  # heights [px]
+_LANE, _GAP, _CURVE = 14, 3, 56  # heights [px]; of the curve the least
+_CURVE_WANTED = 110  # px
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class LanesView(QWidget):
         viewer.events.theme.connect(self._on_theme_changed)
 
     def sizeHint(self) -> QSize:
-        """Ask for room for all lanes."""
-        return QSize(400, self._height())
+        """Ask for room for all lanes, and a curve that is not flat."""
+        return QSize(400, self._height() + (0 if self.curve is None else _CURVE_WANTED - _CURVE))
 
     def minimumSizeHint(self) -> QSize:
         """Ask for room for all lanes."""
@@ -157,7 +158,7 @@ class LanesView(QWidget):
         top = _GAP
         if self.curve is not None:
             self._draw_curve(painter, self.curve, top, text)
-            top += _CURVE + _GAP
+            top += self._curve_height() + _GAP
         for lane in self.lanes:
             for stretch in lane.stretches:
                 if stretch.stop > self._seen[0] and stretch.start < self._seen[1]:
@@ -208,7 +209,7 @@ class LanesView(QWidget):
         """Say what is at a place of the widget [px]."""
         if x < _TITLES:
             return ""
-        frame, top = self.frame_at(x), _GAP + (0 if self.curve is None else _CURVE + _GAP)
+        frame, top = self.frame_at(x), _GAP + (0 if self.curve is None else self._curve_height() + _GAP)
         if y < top and self.curve is not None and len(self.curve.frame):
             row = int(np.clip(np.searchsorted(self.curve.frame, frame), 0, len(self.curve.frame) - 1))
             return f"frame {frame}: {self.curve.title} {self.curve.values[row]:.3g}"
@@ -223,10 +224,11 @@ class LanesView(QWidget):
         frame, values = curve.frame[seen], curve.values[seen]
         if not len(frame):
             return
+        height = self._curve_height()
         highest = max(float(np.nanmax(curve.values, initial=0)), curve.high if np.isfinite(curve.high) else 0.0, 1e-9)
 
         def y_of(value: float) -> float:
-            return top + _CURVE * (1 - 0.95 * value / highest)
+            return top + height * (1 - 0.95 * value / highest)
 
         if np.isfinite(curve.high):
             usual = QColor(text)
@@ -244,11 +246,17 @@ class LanesView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _rows(self) -> list[tuple[str, int]]:
-        first = [] if self.curve is None else [(self.curve.title, _CURVE)]
+        first = [] if self.curve is None else [(self.curve.title, self._curve_height())]
         return [*first, *((lane.title, _LANE) for lane in self.lanes)]
 
+    def _curve_height(self) -> int:
+        """Give the curve what the lanes leave."""
+        return max(_CURVE, self.height() - 2 * _GAP - len(self.lanes) * (_LANE + _GAP))
+
     def _height(self) -> int:
-        return max(sum(height + _GAP for _, height in self._rows()) + _GAP, 2 * _LANE)
+        """Give the least height that all of it needs."""
+        rows = [_LANE] * len(self.lanes) + ([] if self.curve is None else [_CURVE])
+        return max(sum(height + _GAP for height in rows) + _GAP, 2 * _LANE)
 
     def _look(self, start: float, span: float) -> None:
         """Show so many frames from one on, within the recording."""

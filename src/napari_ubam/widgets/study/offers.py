@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import last_study
 from napari_ubam.widgets.session import Session, offered_drafts
 
-_RESTORE, _DISCARD = "restore", "discard"
+_RESTORE, _DISCARD, _WIDGETS = "restore", "discard", "widgets"
 
 
 class Offers(QWidget):
@@ -29,6 +30,7 @@ class Offers(QWidget):
     """
 
     study_requested = Signal(object)  # Path: the last study
+    widgets_requested = Signal(object)  # list of str: names of those that were open then
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -50,9 +52,15 @@ class Offers(QWidget):
         self._drafts = offered_drafts()
         self._show()
 
-    def _on_last_taken(self) -> None:
+    def _on_last_taken(self, link: str) -> None:
         if (last := last_study()) is not None:
             self.study_requested.emit(last)
+            if link == _WIDGETS:
+                self.widgets_requested.emit(self._widgets())
+
+    def _widgets(self) -> list[str]:
+        """Name the widgets that were open last, and are not now."""
+        return [name for name in self.session.docks_before if name not in (*self.session.docks, "Study")]
 
     def _on_draft_answered(self, answer: str) -> None:
         if (path := self._offered()) is not None:
@@ -73,7 +81,10 @@ class Offers(QWidget):
     def _show(self) -> None:
         last = last_study() if self.session.study is None and not self.session.recordings else None
         if last is not None:
-            self.last.setText(f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>')
+            text = f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>'
+            if widgets := self._widgets():
+                text += f", or <a href={_WIDGETS}>with {escape(_in_words(widgets))} as then</a>"
+            self.last.setText(text)
             self.last.setToolTip(str(last))
         path = self._offered()
         if path is not None:
@@ -97,3 +108,9 @@ def _described(draft: Draft) -> str:
     when = time.strftime("%d %b %H:%M", time.localtime(draft.when))
     of = f" of the study {escape(draft.folder.name)}" if draft.folder is not None else ""
     return f"A table{of} with {len(draft.recordings)} recordings was not saved ({when})"
+
+
+def _in_words(names: Sequence[str]) -> str:
+    """Join names, as in "Train, Embedding and Magnify"."""
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last

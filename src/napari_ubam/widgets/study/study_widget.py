@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMessageBox
-from superqt import QCollapsible
 
 from napari_ubam.errors import UbamError
 from napari_ubam.progress import Report
@@ -22,6 +22,7 @@ from napari_ubam.study.recording import REGION
 from napari_ubam.study.study import SETTINGS_FILE
 from napari_ubam.video import VIDEO_SUFFIXES
 from napari_ubam.widgets.dock import DockWidget, button, row
+from napari_ubam.widgets.fold import Fold
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.layers import about, show_recording
 from napari_ubam.widgets.notices import errors_shown, tell_error
@@ -55,16 +56,14 @@ class StudyWidget(DockWidget):
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.form = SettingsForm(self.session.settings)
-        fold = QCollapsible("Settings of the study")
-        fold.setContent(self.form)
-        fold.collapse(animate=False)
-        self._lay_out(fold)
+        self._lay_out()
 
         self.panel.open_requested.connect(self._on_open_requested)
         self.panel.selection_changed.connect(self._on_selection_changed)
         self.reference.activated.connect(self._on_reference_chosen)
         self.form.changed.connect(self._on_settings_edited)
         self.offers.study_requested.connect(self.open_study)
+        self.offers.widgets_requested.connect(self._on_widgets_requested)
         self.session.table_changed.connect(self._on_table_changed)
         self.session.study_changed.connect(self._on_study_changed)
         self.session.modified_changed.connect(self._on_modified_changed)
@@ -72,7 +71,7 @@ class StudyWidget(DockWidget):
         self._on_table_changed()
         self._on_study_changed()
 
-    def _lay_out(self, fold: QCollapsible) -> None:
+    def _lay_out(self) -> None:
         self.draw_button = button(
             "Draw region", "Draw a rectangle around the subject of the selected recording.", self._on_draw_clicked
         )
@@ -111,7 +110,7 @@ class StudyWidget(DockWidget):
         self.column.addLayout(row(self.draw_button, self.use_button, self.clear_button))
         self.column.addLayout(row(reference_label, self.reference))
         self.column.addWidget(self.summary)
-        self.column.addWidget(fold)
+        self.column.addWidget(Fold("Settings of the study", self.form))
 
     def add_files(self, paths: Iterable[Path]) -> None:
         """Add files as recordings; those that are there already are passed over."""
@@ -240,6 +239,11 @@ class StudyWidget(DockWidget):
     def _on_open_requested(self, recording: Recording) -> None:
         with errors_shown():
             show_recording(self.viewer, recording)
+
+    def _on_widgets_requested(self, names: Sequence[str]) -> None:
+        for name in names:
+            with suppress(KeyError, ValueError):  # there is no such widget any more
+                self.viewer.window.add_plugin_dock_widget("napari-ubam", name, tabify=True)
 
     def _on_reference_chosen(self) -> None:
         self.session.edit("choosing the reference group", reference=self.reference.currentText())

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QMessageBox, QPlainTextEdit, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QLabel, QMessageBox, QPlainTextEdit
 
 from napari_ubam.errors import Problem, UbamError
 from napari_ubam.progress import Progress
-from napari_ubam.settings import TrainSettings
+from napari_ubam.settings import Preset, TrainSettings
 from napari_ubam.study import MUCH, Study, cache_size, describe_size
-from napari_ubam.training.presets import STEPS, estimate_seconds
-from napari_ubam.training.runs import PICTURES, UNFINISHED, Run, can_resume, use_run
+from napari_ubam.training.presets import IN_WORDS, STEPS, estimate_seconds, step_times
+from napari_ubam.training.runs import PICTURES, UNFINISHED, Run, can_resume, take_up, use_run
 from napari_ubam.widgets.dock import DockWidget, button, row
+from napari_ubam.widgets.fold import Fold
 from napari_ubam.widgets.form import SettingsForm
 from napari_ubam.widgets.latest_call import LatestCall
 from napari_ubam.widgets.notices import errors_shown
@@ -27,6 +27,7 @@ from napari_ubam.widgets.train.left_running import LeftRunning
 from napari_ubam.widgets.train.loss_curve import LossCurve
 from napari_ubam.widgets.train.picture_strip import PictureStrip
 from napari_ubam.widgets.train.runs_panel import RunsPanel
+from napari_ubam.widgets.train.step_times import StepTimes
 from napari_ubam.widgets.train.training_process import TrainingState
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _AT_CLOSE = (
 )
 _MILLISECONDS_BETWEEN_LOOKS = 2000
 _TIMES_UNKNOWN = "How long it takes is told once it trains."
+_AS_BEFORE, _AS_TRIED = "How long: going by the last training.", "How long: going by some steps, tried out here."
+_MEASURING = "How long it takes here is being tried out…"
 _ELSEWHERE = "Being trained by a process of its own, which goes on when napari is closed. Stop writes a checkpoint."
 _UNFINISHED = "There is an unfinished training: Resume goes on with it."
 _IN_WORDS = {
@@ -75,7 +78,7 @@ class TrainWidget(DockWidget):
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setAccessibleName("Log of the training")
-        self.log_fold = _folded("Log", self.log)
+        self.log_fold = Fold("Log", self.log)
         self.smaller_button = button(
             "Try again smaller",
             "Train again with smaller crops, which take less memory and time. The study's setting <i>Crop size</i> is "
@@ -88,6 +91,7 @@ class TrainWidget(DockWidget):
         self.pictures = PictureStrip()
         self.runs = RunsPanel()
         self.left = LeftRunning(self)
+        self.step_times = StepTimes(self)
         self._loader = LatestCall(self)
         self.problems: list[Problem] = []
         self._devices: dict[str, str] = {}  # with what there is to say of them
@@ -98,7 +102,7 @@ class TrainWidget(DockWidget):
             self.column.addWidget(widget)
         self.column.addWidget(self.curve, 1)
         self.column.addWidget(self.pictures)
-        self.column.addWidget(_folded("Trainings of this study", self.runs))
+        self.column.addWidget(Fold("Trainings of this study", self.runs))
 
         RememberedChoices(self, self.form.some("preset", "device"))
         self.training.state_changed.connect(self._on_state_changed)
@@ -113,10 +117,15 @@ class TrainWidget(DockWidget):
         self.runs.changed.connect(self._on_runs_read)
         self.runs.compared.connect(self._on_compared)
         self.runs.use_requested.connect(self._on_use_requested)
+        self.runs.resume_requested.connect(self._on_resume_requested)
+        self.step_times.measured.connect(self._show_times)
+        self.session.table_changed.connect(self._show_times)  # also when another crop size was set
         self._looking = QTimer(self)  # for new pictures, while it trains
         self._looking.setInterval(_MILLISECONDS_BETWEEN_LOOKS)
         self._looking.timeout.connect(self._show_pictures)
-        self._closing = (self._loader.close, self.pictures.close_thread, self.runs.close_thread)
+        self._closing = (
+            self._loader.close, self.pictures.close_thread, self.runs.close_thread, self.step_times.cancel,
+        )  # fmt: skip
         for close in self._closing:
             self.destroyed.connect(close)
         self.destroyed.connect(self.training.stop)  # the viewer was closed
@@ -134,6 +143,7 @@ class TrainWidget(DockWidget):
                 return
             self.curve.clear()
             self.problems = []
+            self.step_times.cancel()
             self.training.start(study.folder, settings, resume=resume)
 
     def _may_take_disk(self, study: Study) -> bool:
@@ -152,7 +162,10 @@ class TrainWidget(DockWidget):
         """Begin anew; an unfinished training is not lost without asking."""
         study = self.session.study
         if study is not None and can_resume(study.models_folder):
-            text = "There is an unfinished training, which Resume goes on with. Put it aside and begin anew?"
+            text = (
+                "There is an unfinished training, which Resume goes on with. Put it aside and begin anew? "
+                "It can be resumed later, under Trainings of this study."
+            )
             buttons = QMessageBox.StandardButton
             if QMessageBox.question(self, "Unfinished training", text, buttons.Yes | buttons.No) != buttons.Yes:
                 return
@@ -224,7 +237,7 @@ class TrainWidget(DockWidget):
         self._show_times()
 
     def _on_compared(self, runs: list[Run]) -> None:
-        self.curve.compare({f"{run.preset}, {_when(run)}": run.points for run in runs if run.name})
+        self.curve.compare({f"{run.preset}, {_when(run)}": run.points for run in runs if run != self.runs.used})
 
     def _on_use_requested(self, name: str) -> None:
         study = self.session.study
@@ -234,6 +247,13 @@ class TrainWidget(DockWidget):
             use_run(study.models_folder, name)
             self.runs.look(study.models_folder)
             self.session.results_changed.emit()
+
+    def _on_resume_requested(self, name: str) -> None:
+        study = self.session.study
+        if study is not None and not self.training.is_running:
+            with errors_shown():
+                take_up(study.models_folder, name)
+                self.start(resume=True)
 
     def _show_pictures(self) -> None:
         """Show what the training that goes on has learned, or the one that the study uses."""
@@ -246,17 +266,29 @@ class TrainWidget(DockWidget):
         self.pictures.look((unfinished if going_on else study.models_folder) / PICTURES)
 
     def _show_times(self) -> None:
-        """Say on what it trains, and how long each preset takes there, as far as an earlier training tells."""
+        """Say on what it trains, and how long each preset takes there; tried out where no earlier training tells."""
         try:
             settings = self.form.settings()
         except UbamError:  # told when it is started
             return
         chosen = settings.device if settings.device in self._devices else next(iter(self._devices), "")
-        used = self.runs.used
-        times = {} if used is None else {preset: estimate_seconds(preset, settings, used) for preset in STEPS}
-        known = [f"{time_in_words(seconds)} ({preset})" for preset, seconds in times.items() if seconds is not None]
-        words = f"It takes about {', '.join(known)}, going by the last training." if known else _TIMES_UNKNOWN
+        used, size = self.runs.used, self.session.settings.crop_size
+        words, a_step = _AS_BEFORE, {} if used is None else step_times(used, settings)
+        if estimate_seconds("quick", settings, a_step) is None:
+            words, a_step = _AS_TRIED, self._tried_out(settings, size)
+        else:
+            self.step_times.cancel()
+        times = {preset: estimate_seconds(preset, settings, a_step) for preset in STEPS}
+        if None in times.values():
+            words = _MEASURING if self.step_times.is_asked else _TIMES_UNKNOWN
+        self.form.set_labels("preset", {preset: _labelled(preset, seconds) for preset, seconds in times.items()})
         self.times.setText("\n".join(filter(None, [self._devices.get(chosen, ""), words])))
+
+    def _tried_out(self, settings: TrainSettings, crop_size: int) -> dict[str, float]:
+        """Give what is known of how long a step takes here, and ask for what is not once there is a study to train."""
+        if self.session.study is not None and not self.training.is_running and not self.left.is_running:
+            self.step_times.ask(settings, crop_size)
+        return self.step_times.of(settings, crop_size) or {}
 
     def _show_state(self) -> None:
         state, has_study = self.training.state, self.session.study is not None
@@ -331,11 +363,9 @@ def smaller_crop(size: int) -> int:
     return max(CROP_STEP, size * 3 // 4 // CROP_STEP * CROP_STEP)
 
 
-def _folded(title: str, widget: QWidget) -> QCollapsible:
-    fold = QCollapsible(title)
-    fold.setContent(widget)
-    fold.collapse(animate=False)
-    return fold
+def _labelled(preset: Preset, seconds: float | None) -> str:
+    """Name a preset, with the time that it takes where that is known."""
+    return IN_WORDS[preset] + (f", about {time_in_words(seconds)}" if seconds is not None else "")
 
 
 def _when(run: Run) -> str:
