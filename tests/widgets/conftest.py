@@ -21,9 +21,11 @@ def make_frames(seed: int, n_frames: int = N_FRAMES) -> np.ndarray:
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered():
-    """Let the next test begin with the defaults."""
+def nothing_remembered(monkeypatch, tmp_path_factory):
+    """Begin without drafts of other tests, and let the next one begin with the defaults."""
     from napari_ubam.widgets import remembered
+
+    monkeypatch.setenv("NAPARI_UBAM_STATE", str(tmp_path_factory.mktemp("state")))
 
     yield
     if (settings := remembered._settings()) is not None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QComboBox, QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from napari_ubam.progress import Progress, Report
 from napari_ubam.widgets.notices import errors_shown, tell_error
@@ -49,6 +49,10 @@ class DockWidget(QWidget):
         self.progress.cancel_requested.connect(self._on_cancel_requested)
         self.column = QVBoxLayout(self)
         self._was_docked = False
+        self._height = 0  # of the window before the widget was docked [px]
+        self._once_docked = QTimer(self)
+        self._once_docked.setSingleShot(True)
+        self._once_docked.timeout.connect(self._on_docked)
         self._dock = ""  # its title, if napari opened it as one of our widgets
         self._waiting: tuple[str, Step, OnDone] | None = None
         self._on_done: OnDone | None = None
@@ -110,6 +114,8 @@ class DockWidget(QWidget):
                 self._was_docked = True
                 order_tabs(self)
                 self._remember_dock()
+                self._height = self.viewer.window.geometry()[3]
+                self._once_docked.start()
             elif self._was_docked:
                 self._forget_dock()
                 self._on_closed()
@@ -127,6 +133,22 @@ class DockWidget(QWidget):
         if self._dock:
             self.session.docks.remove(self._dock)
             remember_widgets(self.session.docks)
+
+    def _on_docked(self) -> None:
+        """Lie over our widget beside it, as a tab, where both do not fit into the window."""
+        dock, window = self.parent(), self.window()
+        if not (isinstance(dock, QDockWidget) and isinstance(window, QMainWindow)):
+            return
+        if dock.isFloating() or window.minimumSizeHint().height() <= self._height:
+            return
+        area = window.dockWidgetArea(dock)
+        ours = [x for x in window.findChildren(QDockWidget) if isinstance(x.widget(), DockWidget) and x is not dock]
+        beside = [x for x in ours if window.dockWidgetArea(x) == area and x.isVisible() and not x.isFloating()]
+        if beside:
+            window.tabifyDockWidget(beside[-1], dock)
+            dock.show()
+            dock.raise_()
+            window.resize(window.width(), self._height)
 
     def _on_running_changed(self, running: bool) -> None:
         """Enable or disable what must not be used while a step runs."""

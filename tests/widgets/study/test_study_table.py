@@ -110,7 +110,7 @@ def test_the_state_follows_what_is_edited(qtbot, qapp, trained, monkeypatch):
     assert "Draw its region" in cell(table, 0, "State").data(Qt.ItemDataRole.ToolTipRole)
     assert cell(table, 0, "State").data(Qt.ItemDataRole.ForegroundRole).name() == "#d98c1f"
     session.clear()
-    qtbot.waitUntil(lambda: facts.state(trained.recordings[0]) is None, timeout=20_000)
+    qtbot.waitUntil(lambda: facts.state(trained.recordings[0]).word == "new", timeout=20_000)
     facts.close()
 
 

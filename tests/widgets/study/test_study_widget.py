@@ -52,7 +52,7 @@ def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
     for row, group in enumerate(["healthy", "healthy", "impaired", "impaired"]):
         widget.panel.table.setData(widget.panel.table.index(row, 2), group)
     assert "2 in healthy, 2 in impaired" in widget.summary.text()
-    assert "not saved" in widget.title.text()
+    assert "kept as a draft" in widget.title.text()
     widget.reference.setCurrentText("impaired")
     widget.reference.activated.emit(1)
     choose_folder(monkeypatch, tmp_path / "made")
@@ -60,7 +60,7 @@ def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
     study = Study.open(tmp_path / "made")
     assert study.reference == "impaired"
     assert study.groups == ["healthy", "impaired"]
-    assert "not saved" not in widget.title.text()
+    assert "draft" not in widget.title.text()
 
 
 def test_a_layer_without_a_file_is_copied_without_loss(qtbot, widget, frames, tmp_path, monkeypatch):
@@ -194,6 +194,10 @@ def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
     assert [x.region for x in widget.session.recordings] == [None, (5, 6, 30, 40), None, None]
     widget._on_clear_clicked()
     assert widget.session.recordings[1].region is None
+    widget.panel.view.selectAll()
+    widget._on_use_clicked()
+    assert {x.region for x in widget.session.recordings} == {(5, 6, 30, 40)}
+    assert [layer.name for layer in widget.viewer.layers] == ["walk_1", "region"]  # the others need not be opened
 
 
 def test_rows_are_removed(widget, study):

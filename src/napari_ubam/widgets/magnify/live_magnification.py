@@ -109,11 +109,12 @@ class LiveMagnification(QObject):
         turned = (way is beside) != (self._way is beside)
         self._way, self._share = way, share
         magnified, _, direction = self.layers
-        aside = np.zeros(3)
+        place = np.array(self.video.translate, float)
         if way is beside:
-            aside[-1] = self.video.scale[-1] * self.frames.original.shape[2] * (1 + _GAP)
+            place[-1] += self.video.scale[-1] * self.frames.original.shape[2] * (1 + _GAP)
         for layer in (magnified, direction):
-            layer.translate = np.asarray(self.video.translate) + aside
+            if not np.array_equal(layer.translate, place):  # napari takes its time over it
+                layer.translate = place
         magnified.opacity = share if way is Compare.OVERLAY else 1.0
         split = share if way is Compare.CURTAIN else 0.0
         if split != self.frames.split:

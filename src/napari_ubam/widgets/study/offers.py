@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QMargins, Qt, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -14,6 +16,9 @@ from napari_ubam.study.drafts import Draft
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import last_study
 from napari_ubam.widgets.session import Session, offered_drafts
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 _RESTORE, _DISCARD, _WIDGETS = "restore", "discard", "widgets"
 
@@ -32,9 +37,9 @@ class Offers(QWidget):
     study_requested = Signal(object)  # Path: the last study
     widgets_requested = Signal(object)  # list of str: names of those that were open then
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, viewer: Viewer) -> None:
         super().__init__()
-        self.session = session
+        self.session, self.viewer = session, viewer
         self.last, self.draft = _link_label("Last study"), _link_label("Table that was not saved")
         self._drafts: dict[Path, Draft] = {}
         column = QVBoxLayout(self)
@@ -46,11 +51,19 @@ class Offers(QWidget):
         session.study_changed.connect(self._on_study_changed)
         session.table_changed.connect(self._show)
         session.modified_changed.connect(self._show)
+        viewer.events.theme.connect(self._on_theme_changed)
         self._on_study_changed()
 
     def _on_study_changed(self) -> None:
         self._drafts = offered_drafts()
         self._show()
+
+    def _on_theme_changed(self) -> None:
+        self._show()
+
+    def _link(self, to: str, text: str) -> str:
+        """Write a link in the theme's colour of text: Qt's own blue is not to be read on dark ground."""
+        return f'<a href="{to}" style="color: {get_theme(self.viewer.theme).text.as_hex()}">{escape(text)}</a>'
 
     def _on_last_taken(self, link: str) -> None:
         if (last := last_study()) is not None:
@@ -81,16 +94,15 @@ class Offers(QWidget):
     def _show(self) -> None:
         last = last_study() if self.session.study is None and not self.session.recordings else None
         if last is not None:
-            text = f'Go on with the last study: <a href="{last.as_uri()}">{escape(last.name)}</a>'
+            text = f"Go on with the last study: {self._link(last.as_uri(), last.name)}"
             if widgets := self._widgets():
-                text += f", or <a href={_WIDGETS}>with {escape(_in_words(widgets))} as then</a>"
+                text += f", or {self._link(_WIDGETS, f'with {_in_words(widgets)} as then')}"
             self.last.setText(text)
             self.last.setToolTip(str(last))
         path = self._offered()
         if path is not None:
-            self.draft.setText(
-                f"{_described(self._drafts[path])}: <a href={_RESTORE}>restore</a> or <a href={_DISCARD}>discard</a> it"
-            )
+            restore, discard = self._link(_RESTORE, _RESTORE), self._link(_DISCARD, _DISCARD)
+            self.draft.setText(f"{_described(self._drafts[path])}: {restore} or {discard} it.")
         self.last.setVisible(last is not None)
         self.draft.setVisible(path is not None)
         self.setVisible(last is not None or path is not None)

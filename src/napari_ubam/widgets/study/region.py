@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_ubam.errors import StudyError
 from napari_ubam.study import Recording
-from napari_ubam.widgets.layers import find_layer, show_recording
+from napari_ubam.widgets.layers import KEY, about, find_layer, path_of, show_recording
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
@@ -37,6 +38,7 @@ def draw_region(viewer: Viewer, recording: Recording) -> Shapes:
             edge_color="yellow",
             edge_width=max(1, round(max(layer.data.shape[1:3]) / 200)),
         )
+    shapes.metadata = {**shapes.metadata, KEY: {"drawn_over": str(recording.path)}}
     shapes.scale, shapes.translate = layer.scale[-2:], layer.translate[-2:]
     shapes.data = []
     if recording.region is not None:
@@ -51,6 +53,8 @@ def draw_region(viewer: Viewer, recording: Recording) -> Shapes:
 def drawn_region(viewer: Viewer, recording: Recording) -> Region:
     """Give the rectangle that was drawn last, in the pixels of a recording's video.
 
+    A recording that no layer shows gets the pixels of the video that it was drawn over, so that it need not be opened.
+
     Raises
     ------
     StudyError
@@ -61,9 +65,7 @@ def drawn_region(viewer: Viewer, recording: Recording) -> Region:
         raise StudyError(
             f"No rectangle is drawn for {recording.name}: press 'Draw region' and draw one around the subject."
         )
-    layer = find_layer(viewer, recording)
-    if layer is None:
-        layer = show_recording(viewer, recording)
+    layer = find_layer(viewer, recording) or _drawn_over(viewer, shapes) or show_recording(viewer, recording)
     region = rectangle_in_pixels(shapes, layer)
     if region is None:
         raise StudyError(f"The rectangle lies beside the picture of {recording.name}: draw it over the subject.")
@@ -75,6 +77,11 @@ def region_layer(viewer: Viewer) -> Shapes | None:
     from napari.layers import Shapes
 
     return next((x for x in viewer.layers if isinstance(x, Shapes) and x.name == REGION_LAYER), None)
+
+
+def _drawn_over(viewer: Viewer, shapes: Shapes) -> Layer | None:
+    path = about(shapes).get("drawn_over")
+    return next((layer for layer in viewer.layers if path is not None and path_of(layer) == Path(path).resolve()), None)
 
 
 def rectangle_in_pixels(shapes: Shapes, layer: Layer) -> Region | None:

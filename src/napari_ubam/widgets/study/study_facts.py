@@ -94,7 +94,10 @@ class StudyFacts(QObject):
         return None if known is None else known[1]
 
     def state(self, recording: Recording) -> State | None:
-        """Give how far a recording is, where that is known so far."""
+        """Give how far a recording is, where that is known so far: without a study nothing was done."""
+        if self._session.study is None:
+            facts = self.of(recording)
+            return State(missing=facts.problem if facts is not None and facts.missing else "")
         return self._states.get(recording.name)
 
     def missing(self) -> list[Recording]:

@@ -48,7 +48,7 @@ class StudyWidget(DockWidget):
         self.setAcceptDrops(True)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.offers = Offers(self.session)
+        self.offers = Offers(self.session, self.viewer)
         self.panel = StudyPanel(self.session)
         self.reference = QComboBox()
         self.reference.setToolTip("<qt>The group that deviations are measured from, usually the healthy one.</qt>")
@@ -271,7 +271,8 @@ class StudyWidget(DockWidget):
 
     def _on_modified_changed(self, modified: bool) -> None:
         name = self.session.place or "New study"
-        saved = "not saved" if modified else "saved"
+        kept = "not saved" if self.session.study is not None else "kept as a draft: Save puts it into a folder"
+        saved = kept if modified else "saved"
         if self.session.study is None and not modified:
             self.title.setText(name)
         else:

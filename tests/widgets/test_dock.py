@@ -1,0 +1,13 @@
+def test_widgets_that_do_not_fit_below_one_another_become_tabs(qtbot, make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    study = viewer.window.add_plugin_dock_widget("napari-ubam", "Study")[0]
+    video = viewer.window.add_plugin_dock_widget("napari-ubam", "Video")[0]
+    qtbot.wait(100)
+    assert window.tabifiedDockWidgets(study) == []  # there is room for both
+    viewer.window.remove_dock_widget(video)
+    train = viewer.window.add_plugin_dock_widget("napari-ubam", "Train")[0]
+    qtbot.waitUntil(lambda: window.tabifiedDockWidgets(study) == [train], timeout=10_000)
+    qtbot.waitUntil(lambda: window.height() <= 800, timeout=10_000)
+    assert train.isVisible()
