@@ -148,6 +148,9 @@ class DockWidget(QWidget):
             window.tabifyDockWidget(beside[-1], dock)
             dock.show()
             dock.raise_()
+            layout = window.layout()
+            layout.invalidate()
+            layout.activate()  # else the window may not become smaller yet
             window.resize(window.width(), self._height)
 
     def _on_running_changed(self, running: bool) -> None:
