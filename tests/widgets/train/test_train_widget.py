@@ -9,7 +9,9 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.study import Study
+from napari_ubam.training.presets import estimate_seconds
 from napari_ubam.training.runs import find_unfinished
+from napari_ubam.widgets.progress_row import time_in_words
 from napari_ubam.widgets.train import step_times
 from napari_ubam.widgets.train.train_widget import TrainWidget, smaller_crop
 from napari_ubam.widgets.train.training_process import TrainingState
@@ -295,7 +297,9 @@ def test_before_the_first_training_steps_are_tried_out(qtbot, widget, study, mon
     began = trying_out(monkeypatch, script)
     widget.session.edit(settings=StudySettings(crop_size=64))
     assert "tried out" in widget.times.text()
-    qtbot.waitUntil(lambda: "standard, about 21 min" in shown_presets(widget), timeout=30_000)
+    seconds = estimate_seconds("standard", TrainSettings(), {"posture and generator": 0.5, "behaviour": 0.1})
+    expected = f"standard, about {time_in_words(seconds)}"
+    qtbot.waitUntil(lambda: expected in shown_presets(widget), timeout=30_000)
     assert "tried out here" in widget.times.text()
     widget.form.fields["preset"].value = "quick"
     widget.session.edit(reference="impaired")
