@@ -40,6 +40,27 @@ def test_pixels_that_are_not_square_and_values_of_more_bits_are_shown_as_they_ar
     assert list(layer.contrast_limits) == [data[0][0].min(), data[0][0].max()]
 
 
+def test_a_stack_of_16_bits_is_shown_between_its_own_values(tmp_path):
+    from napari.layers import Layer
+
+    values = np.random.default_rng(0).integers(300, 900, (5, 16, 24)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "s.tif", values, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "black.tif", values * 0, photometric="minisblack")
+    layers = [Layer.create(*get_reader(str(path))(str(path))[0]) for path in sorted(tmp_path.iterdir())]
+    assert [layer.dtype for layer in layers] == [np.uint16, np.uint16]
+    assert [list(layer.contrast_limits) for layer in layers] == [[0, 1], [values.min(), values.max()]]
+    assert not any(layer.rgb for layer in layers)
+    np.testing.assert_array_equal(np.asarray(layers[1].data), values)
+
+
+def test_stacks_with_further_axes_are_left_to_others(tmp_path):
+    values = np.zeros((2, 3, 16, 24), np.uint16)
+    tifffile.imwrite(tmp_path / "hyper.tif", values, imagej=True, metadata={"axes": "TZYX"})
+    tifffile.imwrite(tmp_path / "flat.tif", values[:1], imagej=True, metadata={"axes": "TZYX"})
+    assert get_reader(str(tmp_path / "hyper.tif")) is None
+    assert get_reader(str(tmp_path / "flat.tif")) is not None
+
+
 def test_what_the_reader_takes(videos, kit, tmp_path, movie):
     upper = kit.cut(videos("constant.mp4"), tmp_path / "RAT.MP4", 1.0)
     assert get_reader(str(upper))(str(upper))[0][0].shape == (kit.n, 48, 64, 3)

@@ -4,6 +4,7 @@ import zarr
 
 from napari_ubam.errors import VideoError
 from napari_ubam.video import estimate_length, open_frames
+from napari_ubam.video.napari_io import get_reader
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (7, 12, 16, 3), dtype=np.uint8)
@@ -87,3 +88,27 @@ def test_a_damaged_chunk_is_told_and_other_frames_are_read(tmp_path):
     np.testing.assert_array_equal(frames[1, :, :, 0], GREY[1])
     with pytest.raises(VideoError, match="Frame 2 of"):
         frames.read([2])
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.zarr"])
+@pytest.mark.parametrize("array", [GREY.astype(">u2") * 40, COLOUR.astype(np.uint16), GREY.astype(np.float32), GREY])
+def test_native_arrays_hold_the_values_as_they_are(tmp_path, name, array):
+    frames = open_frames(write(tmp_path / name, array), native=True)
+    assert (frames.shape, frames.dtype) == (array.shape, array.dtype.newbyteorder("="))
+    np.testing.assert_array_equal(np.asarray(frames), array)
+    assert frames.value_range == ((0, 255) if array.dtype == np.uint8 else (array.min(), array.max()))
+
+
+def test_napari_is_given_arrays_that_are_videos(tmp_path):
+    for name in ("a.npy", "a.zarr"):
+        path = str(write(tmp_path / name, GREY.astype(np.uint16) * 9))
+        [(frames, meta, _)] = get_reader(path)(path)
+        assert (frames.dtype, meta["rgb"]) == (np.uint16, False)
+        assert meta["contrast_limits"] == (9 * int(GREY.min()), 9 * int(GREY.max()))
+    for name, array in {
+        "flat.npy": GREY[0],
+        "one.npy": GREY[:1],
+        "four.npy": COLOUR[None],
+        "flat.zarr": GREY[0],
+    }.items():
+        assert get_reader(str(write(tmp_path / name, array))) is None

@@ -13,6 +13,7 @@ from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from napari_ubam.video.length import length_by_header
 from napari_ubam.video.open import open_frames
 from napari_ubam.video.packets import opened
+from napari_ubam.video.raw_arrays import ARRAY_SUFFIXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ def glance(path: str | Path) -> Glance:
         If it is missing, or none that can be read.
     """
     path = Path(path)
-    if path.is_dir() or path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES):
+    if path.is_dir() or path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES, *ARRAY_SUFFIXES):
         with open_frames(path) as source:
             return Glance(len(source), source.fps, source[0])
     with opened(path) as (container, stream):

@@ -115,6 +115,14 @@ class LazyVideo(FrameSource):
         """Frames that are known to be damaged by now: (D,) int64, in order."""
         return np.flatnonzero(self._damage.frames)
 
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """See `FrameSource.value_range`: for deep grey values that of the first frame, for colours all that fits."""
+        if self.bits > 8 and self.ndim == 3:  # cameras seldom use all that 16 bits can hold
+            first = self[0]
+            return float(first.min()), float(first.max())
+        return 0.0, 2.0**self.bits - 1
+
     def read(self, frames: Sequence[int]) -> np.ndarray:
         """Read some frames; see `FrameSource.read`."""
         numbers = self._numbers(frames)

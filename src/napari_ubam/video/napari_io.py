@@ -14,11 +14,13 @@ import numpy as np
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Progress, Report
-from napari_ubam.video.images import TIFF_SUFFIXES, TiffStack, image_files
+from napari_ubam.video.images import TIFF_SUFFIXES, image_files
 from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.open import VIDEO_SUFFIXES, open_frames
 from napari_ubam.video.panel import Panel
+from napari_ubam.video.raw_arrays import ARRAY_SUFFIXES
 from napari_ubam.video.source import FrameSource
+from napari_ubam.video.tiff import TiffStack
 from napari_ubam.video.write import LOSSLESS_SUFFIXES, write_video
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -32,7 +34,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
     Parameters
     ----------
     path : str or sequence of str
-        Videos, multi-page TIFFs and folders of images; suffixes in any case.
+        Videos, multi-page TIFFs, raw arrays and folders of images; suffixes in any case.
 
     Returns
     -------
@@ -64,21 +66,17 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 def _attributes(frames: FrameSource) -> dict[str, Any]:
     """Give the attributes of the layer that shows some frames."""
     about: dict[str, Any] = {"path": str(frames.path), "fps": frames.fps}
+    low, high = frames.value_range
     attributes: dict[str, Any] = {
         "name": frames.path.stem,
         "rgb": frames.ndim == 4,
-        "contrast_limits": (0, 255),
+        "contrast_limits": (low, high if high > low else low + 1),
         "axis_labels": ("time", "y", "x"),
         "metadata": {"ubam": about},
     }
     if isinstance(frames, LazyVideo):
         about["timestamps"] = frames.timestamps
         attributes["scale"] = (1.0, 1.0, frames.pixel_aspect)
-        if frames.bits > 8 and frames.ndim == 3:  # cameras seldom use all that 16 bits can hold
-            first = frames[0]
-            attributes["contrast_limits"] = (int(first.min()), max(int(first.max()), int(first.min()) + 1))
-        elif frames.bits > 8:
-            attributes["contrast_limits"] = (0, 2**frames.bits - 1)
     return attributes
 
 
@@ -231,13 +229,12 @@ def _as_list(path: str | Sequence[str]) -> list[str]:
 
 
 def _is_readable(path: Path) -> bool:
-    """Whether this is ours to read: by suffix for videos, by content for TIFFs and folders."""
-    if path.is_dir():
-        return len(image_files(path)) > 1
-    if path.suffix.lower() in TIFF_SUFFIXES:
-        try:
-            with TiffStack(path) as stack:
-                return len(stack) > 1
-        except VideoError:
-            return False
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    """Whether this is ours to read: by suffix for videos, by content for TIFFs, arrays and folders."""
+    suffix = path.suffix.lower()
+    if suffix not in (*ARRAY_SUFFIXES, *TIFF_SUFFIXES):
+        return len(image_files(path)) > 1 if path.is_dir() else suffix in VIDEO_SUFFIXES
+    try:
+        with open_frames(path) as frames:  # stacks with further axes are no videos
+            return len(frames) > 1 and not (isinstance(frames, TiffStack) and frames.n_axes > 1)
+    except VideoError:
+        return False

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report, silent
-from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES, ImageFolder, TiffStack
+from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES, ImageFolder
 from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.raw_arrays import NumpyFile, ZarrArray
 from napari_ubam.video.source import FrameSource
+from napari_ubam.video.tiff import TiffStack
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".wmv", ".webm", ".gif")
 
@@ -22,14 +23,14 @@ def open_frames(path: str | Path, *, native: bool = False, report: Report = sile
     path : str or Path
         The file or folder.
     native : bool
-        Give the frames of a video as they are stored: grey ones as (T, Y, X), more than 8 bits as uint16.
+        Give frames as they are stored: grey ones as (T, Y, X), more than 8 bits as they are.
     report : callable, optional
         Told of the progress, where opening a video takes long.
 
     Returns
     -------
     FrameSource
-        The frames (T, Y, X, 3), read when indexed.
+        The frames, read when indexed: (T, Y, X, 3) uint8 unless native.
 
     Raises
     ------
@@ -39,13 +40,13 @@ def open_frames(path: str | Path, *, native: bool = False, report: Report = sile
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return NumpyFile(path)
+        return NumpyFile(path, native=native)
     if suffix == ".zarr" or (path / "zarr.json").exists() or (path / ".zarray").exists():
-        return ZarrArray(path)
+        return ZarrArray(path, native=native)
     if path.is_dir():
-        return ImageFolder(path)
+        return ImageFolder(path, native=native)
     if suffix in TIFF_SUFFIXES:
-        return TiffStack(path)
+        return TiffStack(path, native=native)
     if suffix in IMAGE_SUFFIXES:
         raise VideoError(f"{path} is a single image. Choose a video, or the folder that holds all images.")
     return LazyVideo(path, native=native, report=report)

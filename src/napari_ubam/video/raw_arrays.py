@@ -12,7 +12,6 @@ from napari_ubam.errors import VideoError
 from napari_ubam.video.images import ImageStack
 
 ARRAY_SUFFIXES = (".npy", ".zarr")
-_KINDS = "buif"  # bool, integers and floats
 _COLOURS = (3, 4)
 
 
@@ -23,6 +22,8 @@ class RawArray(ImageStack):
     ----------
     path : str or Path
         The file or folder; only the frames that are asked for are read.
+    native : bool
+        Give values of more than 8 bits as they are, and grey frames as (T, Y, X).
 
     Raises
     ------
@@ -30,21 +31,20 @@ class RawArray(ImageStack):
         If it is missing or damaged, holds something else than numbers, or has other axes.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, native: bool = False) -> None:
         self.path = Path(path)
         if not self.path.exists():
             raise VideoError(f"{self.path} was not found. Check the path, or put the file back.")
         self._array: Any = None
         array = self._opened()
         shape = tuple(array.shape)
-        if array.dtype.kind not in _KINDS:
-            raise VideoError(f"{self.path} holds {array.dtype}, not grey values or colours.")
         grey, coloured = len(shape) == 3, len(shape) == 4 and shape[-1] in _COLOURS
         if not (grey or coloured) or 0 in shape:
             raise VideoError(
                 f"{self.path} has the shape {shape}: frames must be (time, y, x), or (time, y, x, 3) for colours."
             )
-        self.shape = (*shape[:3], 3)
+        length, height, width = shape[:3]
+        self._describe(length, height, width, np.dtype(array.dtype), coloured=coloured, native=native)
         self.fps = _rate(getattr(array, "attrs", {}))
 
     def close(self) -> None:
@@ -67,10 +67,9 @@ class RawArray(ImageStack):
 
     def _load(self, t: int) -> np.ndarray:
         try:
-            image = np.asarray(self._opened()[t])
+            return np.asarray(self._opened()[t])
         except Exception as error:
             raise VideoError(f"Frame {t} of {self.path} cannot be read: {error}. Write it again.") from error
-        return image.astype(np.uint8) * 255 if image.dtype == bool else image
 
 
 class NumpyFile(RawArray):

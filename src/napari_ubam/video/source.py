@@ -21,9 +21,9 @@ class FrameSource(ABC):
     path : Path
         The file or folder that the frames come from.
     shape : tuple of int
-        (T, Y, X, 3); some sources can be told to give grey frames as (T, Y, X).
+        (T, Y, X, 3); sources can be told to give grey frames as (T, Y, X).
     dtype : np.dtype
-        uint8; some sources can be told to give uint16.
+        uint8; sources can be told to give values as they are stored.
     fps : float
         Mean frames per second; 0.0 if unknown.
     problem : str
@@ -66,6 +66,11 @@ class FrameSource(ABC):
 
     def close(self) -> None:  # noqa: B027  (not every source holds something open)
         """Let go of the file; reading again opens it again."""
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """About the smallest and the largest value; of uint8 always 0 and 255."""
+        return 0.0, 255.0
 
     @property
     def size(self) -> int:
