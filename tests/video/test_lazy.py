@@ -113,6 +113,20 @@ def test_frames_near_the_last_one_come_from_the_cache(videos, jumps):
     assert not jumps
 
 
+def test_a_jump_keeps_the_last_frames_on_the_way_and_going_back_all_of_them(videos, jumps):
+    video = LazyVideo(videos("long_gop.mp4"))
+
+    def kept():
+        return [t for t in range(len(video)) if FRAME_CACHE.get(video._key, t) is not None]
+
+    video.close()
+    video[40]
+    assert kept() == list(range(33, 41))
+    video._wanted = 33
+    video._decoded(32)
+    assert kept() == list(range(41))
+
+
 def test_indexing_is_that_of_numpy(videos):
     video = LazyVideo(videos("constant.mp4"))
     whole = np.asarray(video)

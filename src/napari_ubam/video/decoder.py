@@ -128,11 +128,13 @@ class Decoder:
         VideoError
             If the packets of the file are not those of the index.
         """
-        key = self.index.key_before(t)
-        if not self._key_frame(key) <= self._next <= t or self._careful != self.damage.suspected:
-            self.check_unchanged()
-            self._jump(key, t)
-        step = 1
+        otherwise = self._careful != self.damage.suspected
+        if self._next != t or otherwise:
+            key = self.index.key_before(t)
+            if not self._key_frame(key) <= self._next <= t or otherwise:
+                self.check_unchanged()
+                self._jump(key, t)
+        earlier, step = 0, 1  # keyframes
         while not self.damage.frames[t]:
             after = self.index.length
             try:
@@ -149,7 +151,7 @@ class Decoder:
             except _Unusable:
                 if self._from_start:
                     raise self._mismatch() from None
-                key, step = max(0, key - step), 2 * step
+                earlier, step = earlier + step, 2 * step
             except _Suspicious:
                 self.damage.suspected = True
             else:
@@ -158,7 +160,7 @@ class Decoder:
                 if self._careful:
                     self.damage.frames[gap:after] = True
                 self.damage.suspected = True
-            self._jump(key)
+            self._jump(max(0, self.index.key_before(t) - earlier))
         raise DamagedFrame(t)
 
     def remaining(self) -> int:
@@ -312,7 +314,7 @@ class Decoder:
 
         def good(frames: Iterable[tuple[int, int, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
             for _, t, frame in frames:
-                if t >= trusted and not (self._careful and self.damage.frames[t]):
+                if t >= trusted and not self.damage.frames[t]:
                     yield t, frame
 
         for position, frame in decoded:
@@ -328,10 +330,11 @@ class Decoder:
                 if t <= last:
                     raise _Unusable
                 last = t
+                if not self._careful:
+                    if t >= trusted:
+                        yield t, frame
+                    continue
                 held.append((position, t, frame))
-            if not self._careful:
-                yield from good([held.popleft()])
-                continue
             seen.add(position)
             while low in seen or (low < len(number) and number[low] == NO_FRAME):
                 seen.discard(low)

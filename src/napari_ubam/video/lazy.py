@@ -25,7 +25,8 @@ from napari_ubam.video.source import FrameSource
 
 _AHEAD = 16  # frames that are decoded before they are asked for
 _NOTHING = -9
-_WINDOW = 0.5  # of the cache, for the frames before one that was jumped to: who steps back finds them there
+_BEHIND = 8  # frames before one that was jumped to, which are kept for who steps back
+_WINDOW = 0.5  # of the cache, for the frames before one when going backwards
 
 _numbers = itertools.count()
 _thread = ThreadPoolExecutor(1, thread_name_prefix="napari-ubam-read-ahead")
@@ -174,7 +175,10 @@ class LazyVideo(FrameSource):
         self._finalizer = weakref.finalize(self, FRAME_CACHE.drop, self._key)
 
     def _decoded(self, t: int) -> VideoFrame:
-        """Give frame ``t`` from the cache or from the file; the frames on the way are kept as well."""
+        """Give frame ``t`` from the cache or from the file; the last frames on the way are kept as well.
+
+        More of them only when going backwards: FFmpeg decodes faster into memory that it gets back at once.
+        """
         if (known := FRAME_CACHE.get(self._key, t)) is not None:
             return known
         with self._lock:
@@ -182,8 +186,10 @@ class LazyVideo(FrameSource):
                 return known
             decoder = self._open_decoder()
             decoder.check_unchanged()
+            going_back = 0 < self._wanted - t <= _AHEAD
+            most = int(_WINDOW * FRAME_CACHE.limit / self._frame_bytes) if going_back else _BEHIND
             for number, frame in decoder.show(t):
-                if number == t or (t - number) * frame_bytes(frame) < _WINDOW * FRAME_CACHE.limit:
+                if t - number < max(most, 1):
                     FRAME_CACHE.keep(self._key, number, frame)
             self._tell_of_damage()
         return frame
