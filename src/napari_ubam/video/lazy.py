@@ -25,7 +25,7 @@ from napari_ubam.video.source import FrameSource
 
 _AHEAD = 16  # frames that are decoded before they are asked for
 _NOTHING = -9
-_BEHIND = 8  # frames before one that was jumped to, which are kept for who steps back
+_BEHIND = 4  # frames before one that was jumped to, which are kept for who steps back
 _WINDOW = 0.5  # of the cache, for the frames before one when going backwards
 
 _numbers = itertools.count()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Progress, Report, silent
 
-NO_TIME = np.iinfo(np.int64).min
+NO_TIME = -(2**63)
 _MOST_REORDERED = 64  # packets; codecs show a frame at most 16 packets later than it is decoded
 _BETWEEN_REPORTS = 1000  # packets
 _SMALLEST_PICTURE = 16  # bytes; MPEG-4 writes 'nothing changed' in fewer, and decoders give no frame for it
@@ -128,37 +128,36 @@ def scan(path: Path, report: Report = silent) -> Packets:
     VideoError
         If the file is missing, is no video or has no packet.
     """
-    rows, done, stage = [], 0, f"reading {path.name}"
+    pts, dts, size = array("q"), array("q"), array("q")  # one row a packet would take twice as long
+    key, cut, damaged = bytearray(), bytearray(), bytearray()
+    done, stage = 0, f"reading {path.name}"
     with opened(path) as (container, stream):
         stamp = stamp_of(path)
-        packets = read_packets(container, stream)
-        while some := [
-            (packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
-            for packet in islice(packets, _BETWEEN_REPORTS)
-        ]:
-            rows += some
-            done += sum(row[2] for row in some)
-            report(Progress(stage, min(done, stamp[0]), stamp[0]))
-        if not rows:
+        for packet in read_packets(container, stream):
+            pts.append(NO_TIME if (time := packet.pts) is None else time)
+            dts.append(NO_TIME if (time := packet.dts) is None else time)
+            size.append(packet.size)
+            key.append(packet.is_keyframe)
+            cut.append(packet.is_discard)
+            damaged.append(packet.is_corrupt)
+            if not len(size) % _BETWEEN_REPORTS:
+                done += sum(size[-_BETWEEN_REPORTS:])
+                report(Progress(stage, min(done, stamp[0]), stamp[0]))
+        if not size:
             raise VideoError(f"{path} has no pictures in it: it was cut off, or never recorded. Leave it out.")
-        pts, dts, size, key, cut, damaged = zip(*rows, strict=True)
-        times, shown, keys = _times(pts), ~np.array(cut, bool), np.array(key, bool)
-        sizes = np.array(size, np.int64)
+        times, sizes = np.array(pts, np.int64), np.array(size, np.int64)
+        keys, shown = np.array(key, bool), ~np.array(cut, bool)
         fps = _mean_rate(times[shown], stream)
-        expected = _promised(container, stream, fps, len(rows))
+        expected = _promised(container, stream, fps, len(sizes))
         codec = stream.codec_context
         # AVI keeps no presentation times: they come in file order although the codec shows frames in another
         invented = bool(codec.has_b_frames) and bool(np.all(np.diff(times) > 0)) and not keys.all()
         # VP8 has packets that are never shown, MPEG-4 has packets that repeat the frame before
         hidden = codec.name == "vp8" or ("mpeg4" in codec.name and bool(np.any(sizes < _SMALLEST_PICTURE)))
         timed = _are_in_order(times) and not (invented or hidden)
-        whole = not any(damaged) and bool(keys[0]) and len(rows) >= expected
+        whole = not any(damaged) and bool(keys[0]) and len(sizes) >= expected
         unit = float(stream.time_base or 0)
-    return Packets(times, _times(dts), sizes, keys, shown, fps, expected, unit, stamp, timed, whole)
-
-
-def _times(values: tuple[int | None, ...]) -> np.ndarray:
-    return np.array([NO_TIME if value is None else value for value in values] if None in values else values, np.int64)
+    return Packets(times, np.array(dts, np.int64), sizes, keys, shown, fps, expected, unit, stamp, timed, whole)
 
 
 def _are_in_order(pts: np.ndarray) -> bool:
