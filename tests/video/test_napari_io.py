@@ -124,6 +124,22 @@ def test_variable_time_stamps_go_with_the_layer(videos, kit, tmp_path):
     np.testing.assert_array_equal(np.asarray(copy), np.asarray(frames))
 
 
+@pytest.mark.parametrize("values", [np.uint8, np.uint16, np.float32])
+def test_a_tiff_gets_the_values_as_they_are_and_gives_them_back(movie, tmp_path, values):
+    grey, path = movie[..., 0].astype(values) * values(0.5 if values == np.float32 else 1), str(tmp_path / "v.tif")
+    write_image(path, grey, {"contrast_limits": [3, 9], "colormap": "red", "metadata": {"ubam": {"fps": 12.5}}})
+    [(frames, meta, _)] = get_reader(path)(path)
+    assert (frames.dtype, meta["metadata"]["ubam"]["fps"]) == (values, 12.5)
+    np.testing.assert_array_equal(np.asarray(frames), grey)
+
+
+def test_side_by_side_keeps_variable_time_stamps(videos, movie, tmp_path):
+    path, out = str(videos("variable.mp4")), str(tmp_path / "v.mkv")
+    [data] = get_reader(path)(path)
+    write_side_by_side(out, [(movie, {"rgb": True}, "image"), data])
+    np.testing.assert_allclose(np.diff(LazyVideo(out).timestamps), np.diff(data[0].timestamps), atol=2e-3)
+
+
 def test_side_by_side(movie, tmp_path):
     grey = movie[:4, :10, :5, 0]
     still = movie[0, :7, :8]

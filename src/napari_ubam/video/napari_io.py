@@ -109,7 +109,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        ``.mkv`` (lossless), ``.mp4``, ``.mov``, ``.webm`` or ``.gif``.
+        ``.mkv`` (lossless), ``.tif`` (the values as they are), ``.mp4``, ``.mov``, ``.webm`` or ``.gif``.
     data : array
         (T, Y, X, 3) or (Y, X, 3) if ``meta["rgb"]``, else (T, Y, X) or (Y, X).
     meta : dict
@@ -128,8 +128,8 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If the layer is no video, or cannot be written.
     """
     panel = panel_of(data, meta)
-    times = times_of(meta)
-    kept = Path(path).suffix.lower() in LOSSLESS_SUFFIXES and panel.can_be_kept
+    suffix = Path(path).suffix.lower()
+    kept = suffix in TIFF_SUFFIXES or (suffix in LOSSLESS_SUFFIXES and panel.can_be_kept)
     if not kept and not panel.rgb:
         from napari.utils.notifications import show_info
 
@@ -137,13 +137,14 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         show_info(f"{path}: values from {low:g} to {high:g} are written in the colours that the layer shows them in.")
     frames = panel.values() if kept else panel.pictures(panel.length)
     fps = fps_of(meta) or DEFAULT_FPS
-    write_video(path, frames, fps, times=times if times is not None and len(times) == panel.length else None)
+    write_video(path, frames, fps, times=_times_of(meta, panel.length), total=panel.length)
     return [path]
 
 
 def write_side_by_side(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write Image layers beside each other as one video (npe2 writer for several layers).
 
+    The first layer that knows its frame rate gives it, and the time stamps if there is one for each frame.
     Lower pictures are padded with black at the bottom. A still image is repeated. Where a layer ends before
     the longest one, its place turns black, as it does in the viewer.
 
@@ -165,7 +166,7 @@ def write_side_by_side(path: str, layers: Sequence[LayerData]) -> list[str]:
         If a layer is no video or image, or the video cannot be written.
     """
     panels = [panel_of(data, meta) for data, meta, _ in layers]
-    rates = [rate for _, meta, _ in layers if (rate := fps_of(meta))]
+    timed = next((meta for _, meta, _ in layers if fps_of(meta)), {})
     height = max(panel.height for panel in panels)
     length = max(panel.length for panel in panels)
 
@@ -175,7 +176,7 @@ def write_side_by_side(path: str, layers: Sequence[LayerData]) -> list[str]:
                 [panel.padded(picture, height) for picture, panel in zip(pictures, panels, strict=True)], axis=1
             )
 
-    write_video(path, frames(), rates[0] if rates else DEFAULT_FPS)
+    write_video(path, frames(), fps_of(timed) or DEFAULT_FPS, times=_times_of(timed, length), total=length)
     return [path]
 
 
@@ -217,6 +218,12 @@ def times_of(meta: dict[str, Any]) -> np.ndarray | None:
         return None
     uneven = np.ptp(np.diff(times)) > 2e-3  # containers round to milliseconds
     return np.asarray(times) if uneven else None
+
+
+def _times_of(meta: dict[str, Any], length: int) -> np.ndarray | None:
+    """Give a layer's time stamps as `times_of`, if there is one for each frame that is written."""
+    times = times_of(meta)
+    return times if times is not None and len(times) == length else None
 
 
 def fps_of(meta: dict[str, Any]) -> float:

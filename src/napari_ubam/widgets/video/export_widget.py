@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QLabel,
     QListWidget,
@@ -25,6 +24,7 @@ from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.layers import path_of
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import RememberedChoices
+from napari_ubam.widgets.save_dialog import ask_where_to_save
 from napari_ubam.widgets.video.shown_layers import beside, blended, rate_of, shown_arrows, shown_image
 
 if TYPE_CHECKING:
@@ -122,10 +122,8 @@ class ExportWidget(DockWidget):
 
     def _on_export_clicked(self) -> None:
         name = "_".join(layer.name for layer in self.chosen()[:2]) or "video"
-        path, chosen = QFileDialog.getSaveFileName(self, "Export video", f"{name}.mp4", _FILTER)
-        if path:
-            suffix = chosen[chosen.find("*") + 1 : chosen.find(")")]
-            self.export(Path(path if Path(path).suffix else path + suffix))
+        if out := ask_where_to_save(self, "Export video", f"{name}.mp4", _FILTER):
+            self.export(out)
 
     def _on_layers_changed(self) -> None:
         ticked = {id(layer) for layer in self.chosen()} if self._layers else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QFormLayout, QLabel, QSpinBox
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report
@@ -17,6 +17,7 @@ from napari_ubam.video.napari_io import fps_of, read_layers
 from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.layers import KEY, about, current_frame, go_to_frame
 from napari_ubam.widgets.notices import errors_shown
+from napari_ubam.widgets.save_dialog import ask_where_to_save
 from napari_ubam.widgets.shortcuts import (
     BACK,
     KEYFRAME_AFTER,
@@ -169,6 +170,8 @@ class VideoWidget(DockWidget):
             video = self._video()
             if video is None:
                 return
+            if out.suffix.lower() != ".mkv":
+                raise VideoError(f"{out} was not written: choose a name that ends in .mkv, which is lossless.")
             if out.resolve() == video.path.resolve():
                 raise VideoError(f"{out} is the video itself. Choose another name to write to.")
             times = video.timestamps if np.all(np.diff(video.timestamps) > 0) else None
@@ -260,9 +263,8 @@ class VideoWidget(DockWidget):
         if video is None:
             return
         name = str(video.path.with_name(f"{video.path.stem}_scrubbing.mkv"))
-        path, _ = QFileDialog.getSaveFileName(self, "Make a scrubbing copy", name, "Lossless (*.mkv)")
-        if path:
-            self.make_copy(Path(path).with_suffix(".mkv"))
+        if out := ask_where_to_save(self, "Make a scrubbing copy", name, "Lossless (*.mkv)"):
+            self.make_copy(out)
 
     def _on_shortcuts_clicked(self) -> None:
         dialog = ShortcutsDialog(self)
