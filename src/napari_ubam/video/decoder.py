@@ -40,7 +40,7 @@ class Damage:
     def __init__(self, index: FrameIndex) -> None:
         self.frames = np.zeros(index.length, bool)
         self.frames[index.damaged] = True
-        self.suspected = bool(index.problem)
+        self.suspected = bool(index.problem) and index.number is not None
 
 
 class Decoder:
@@ -79,6 +79,7 @@ class Decoder:
         self._from_start: bool
         self._last: tuple[int, VideoFrame] | None = None
         self._restart()
+        self.check_unchanged()
 
     @property
     def pixel_aspect(self) -> float:
@@ -132,7 +133,6 @@ class Decoder:
         if self._next != t or otherwise:
             key = self.index.key_before(t)
             if not self._key_frame(key) <= self._next <= t or otherwise:
-                self.check_unchanged()
                 self._jump(key, t)
         earlier, step = 0, 1  # keyframes
         while not self.damage.frames[t]:

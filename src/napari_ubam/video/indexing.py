@@ -62,7 +62,8 @@ def index_by_decoding(path: Path, packets: Packets, report: Report = silent) -> 
         raise VideoError(f"No frame of {path} can be decoded: the file is damaged. Copy it again, or leave it out.")
     known = [position for position in order if position is not None and position < len(packets.size)]
     if len(set(known)) != len(order):
-        return FrameIndex(packets, None, np.array([0]), len(order), _problem(path, packets, len(order), 0, bool(bad)))
+        problem = f"{_problem(path, packets, len(order), 0, bool(bad))} {_untold(path)}".strip()
+        return FrameIndex(packets, None, np.array([0]), len(order), problem)
     index = index_by_order(packets, _with_damaged(packets, np.array(known), bad))
     hurt = [index.hurt_by(position) for position in bad]
     damaged = np.unique(np.concatenate(hurt)) if hurt else index.damaged
@@ -94,6 +95,13 @@ def _problem(path: Path, packets: Packets, length: int, damaged: int, refused: b
             f"{path} is damaged or was cut off: {length} of {expected} frames can be decoded; these are used.{marked}"
         )
     return f"{path} is damaged: all {length} frames are there.{marked}" if damaged else ""
+
+
+def _untold(path: Path) -> str:
+    return (
+        f"Which frames the packets of {path} become cannot be told: jumping back decodes it from its start, which is "
+        "exact but slow. Make a scrubbing copy with the Video widget."
+    )
 
 
 def _holds(path: Path, index: FrameIndex) -> bool:

@@ -170,10 +170,10 @@ class VideoWidget(DockWidget):
             video = self._video()
             if video is None:
                 return
-            if out.suffix.lower() != ".mkv":
-                raise VideoError(f"{out} was not written: choose a name that ends in .mkv, which is lossless.")
             if out.resolve() == video.path.resolve():
                 raise VideoError(f"{out} is the video itself. Choose another name to write to.")
+            if out.suffix.lower() != ".mkv":
+                raise VideoError(f"{out} was not written: choose a name that ends in .mkv, which is lossless.")
             times = video.timestamps if np.all(np.diff(video.timestamps) > 0) else None
 
             def step(report: Report) -> int:
