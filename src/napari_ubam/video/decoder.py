@@ -188,7 +188,8 @@ class Decoder:
         trusted = self._key_frame(key)
         if self.damage.suspected:  # some codecs call frames damaged only because it was begun with them
             key -= 1
-        sure = self.index.packets.timed and self.index.keys[0] == 0 and self.index.key_frames[0] == 0
+        told = self.index.number is not None and self.index.packets.timed
+        sure = told and self.index.keys[0] == 0 and self.index.key_frames[0] == 0
         first = 0 if sure and t is not None else 1
         step = 1
         while key >= first:
