@@ -118,3 +118,12 @@ def shown_frame(viewer: Viewer, recordings: Iterable[Recording]) -> tuple[Record
     recording = recording_of(viewer.layers.selection.active, recordings)
     layer = None if recording is None else find_layer(viewer, recording)
     return None if recording is None or layer is None else (recording, current_frame(viewer, layer))
+
+
+def shown_recording(viewer: Viewer, recordings: Iterable[Recording]) -> tuple[Layer, Recording] | None:
+    """Give the topmost visible video that is one of the recordings, and that recording."""
+    for layer in reversed(viewer.layers):
+        found = recording_of(layer, recordings) if layer.visible and path_of(layer) else None
+        if found is not None:
+            return layer, found
+    return None

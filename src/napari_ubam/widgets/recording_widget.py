@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
 
 from napari_ubam.widgets.dock import DockWidget, combo
+from napari_ubam.widgets.layers import shown_recording
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -38,10 +39,13 @@ class RecordingWidget(DockWidget):
         self._on_table_changed()
 
     def _on_table_changed(self) -> None:
-        """Offer the recordings that there are now, and keep the choice where it is one of them."""
+        """Offer the recordings that there are now, and keep the choice where it is one of them; else the one shown."""
+        recordings = self.session.recordings
         chosen = self.recording.currentText()
+        if not chosen and (shown := shown_recording(self.viewer, recordings)):
+            chosen = shown[1].name
         self.recording.clear()
-        self.recording.addItems([recording.name for recording in self.session.recordings])
+        self.recording.addItems([recording.name for recording in recordings])
         if chosen:
             self.recording.setCurrentText(chosen)
         self.hint.setText(self.session.hint)

@@ -10,6 +10,7 @@ from napari_ubam.video import open_frames
 from napari_ubam.widgets.layers import find_layer, go_to_frame, show_recording
 from napari_ubam.widgets.magnify.magnify_layers import with_time
 from napari_ubam.widgets.magnify.magnify_widget import MagnifyWidget
+from napari_ubam.widgets.session import session_of
 
 
 @pytest.fixture
@@ -30,6 +31,15 @@ def drawn(widget):
 
 def fail(frames, factor=None):
     raise VideoError(f"frame {frames[0]} cannot be decoded")
+
+
+def test_the_recording_that_is_shown_is_chosen_at_first(make_napari_viewer, trained):
+    viewer = make_napari_viewer()
+    session_of(viewer).open(trained.folder)
+    show_recording(viewer, trained.recordings[1])
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Magnify")
+    assert widget.recording.currentText() == trained.recordings[1].name
 
 
 def test_a_recording_is_magnified_over_its_video(qtbot, widget, trained):

@@ -19,7 +19,7 @@ from napari_ubam.widgets.groups.compare_data import TABLES, Compared, load_compa
 from napari_ubam.widgets.groups.group_plot import LABELS, GroupPlot
 from napari_ubam.widgets.groups.interval_layers import intervals_drawn, read_drawn
 from napari_ubam.widgets.groups.result_table import ResultTable
-from napari_ubam.widgets.layers import path_of, recording_of, show_recording
+from napari_ubam.widgets.layers import show_recording, shown_recording
 from napari_ubam.widgets.notices import errors_shown, warn_of_problems
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.study.study_table import group_colours
@@ -124,12 +124,10 @@ class CompareWidget(DockWidget):
             self.run_step("reading intervals", step, show)
 
     def _shown_recording(self) -> tuple[Layer, Recording]:
-        """Find the topmost visible video that is one of the study's."""
-        for layer in reversed(self.viewer.layers):
-            found = recording_of(layer, self.session.recordings) if layer.visible and path_of(layer) else None
-            if found is not None:
-                return layer, found
-        raise StudyError("No recording of the study is shown. Open the one that the layer was drawn over.")
+        shown = shown_recording(self.viewer, self.session.recordings)
+        if shown is None:
+            raise StudyError("No recording of the study is shown. Open the one that the layer was drawn over.")
+        return shown
 
     def load(self) -> None:
         """Show what is in the study."""
