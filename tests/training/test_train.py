@@ -194,14 +194,14 @@ def test_a_loss_that_stays_no_number_ends_the_training_and_leaves_the_models(
 
 def test_out_of_memory_is_told_and_recorded(loss_of: Any, train_in: Train, tmp_path: Path) -> None:
     def small_device(module: Any, loss: Loss, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        if len(batch["one"]) > 4:
+        if len(batch["one"]) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return loss(module, batch)
 
     loss_of(small_device)
     told = train_in(tmp_path)
-    assert [p.message[-12:] for p in told if "out of memory" in p.message] == ["batches of 8", "batches of 4"]
-    assert json.loads((tmp_path / "posture" / "config.json").read_text())["batch"] == 4
+    assert [p.message[-12:] for p in told if "out of memory" in p.message] == ["batches of 4", "batches of 2"]
+    assert json.loads((tmp_path / "posture" / "config.json").read_text())["batch"] == 2
 
 
 def test_a_code_that_collapses_is_told_and_recorded(
