@@ -95,6 +95,16 @@ def test_a_cell_that_is_edited_changes_all_selected_rows(qtbot, panel):
     assert panel.session.recordings[0].session == "7"
 
 
+def test_what_is_typed_stays_when_facts_of_files_come_meanwhile(panel):
+    index = panel.view.filtered.index(1, panel.table.columns.index("Session"))
+    panel.view.edit(index)
+    editor = panel.view.viewport().findChild(QLineEdit)
+    assert editor.text() == "1"
+    editor.setText("7")
+    panel.table.dataChanged.emit(panel.table.index(0, 0), panel.table.index(3, len(panel.table.columns) - 1))
+    assert editor.text() == "7"
+
+
 def test_the_group_of_selected_rows_is_set_from_the_menu(panel, monkeypatch):
     offered = []
 

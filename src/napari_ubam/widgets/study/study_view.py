@@ -110,6 +110,12 @@ class _CellEditor(QStyledItemDelegate):
             editor.setCompleter(completer)
         return editor
 
+    def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:
+        """Fill the editor once: what is typed stays when the table changes meanwhile, as when files were looked at."""
+        if not editor.property("filled"):
+            super().setEditorData(editor, index)
+            editor.setProperty("filled", True)
+
     def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: QModelIndex) -> None:
         assert isinstance(editor, QLineEdit)  # all cells are text
         if editor.text() == index.data():
