@@ -66,7 +66,7 @@ def embed(study: Study, settings: EmbedSettings | None = None, *, report: Report
             padded = reaches_beyond(len(codes), fps, behaviour.seconds)
             about = {
                 "made_of": made_of(study, recording, models), "crops": seen_of(crops), "fps": crops.fps,
-                "codes": fingerprint(codes), "is_empty": crops.is_empty if crops.background is not None else None,
+                "codes": fingerprint(codes), "is_empty": crops.has_empty_background,
                 "version": __version__, "device": str(device),
             }  # fmt: skip
             write_embedding(study, name, Embedding(codes, clips, crops.frame, padded), about)

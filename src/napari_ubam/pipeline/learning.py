@@ -80,7 +80,7 @@ def _train(study: Study, settings: TrainSettings, resume: bool, report: Report) 
     is_empty: dict[str, bool | None] = {}
     with closing(read_crops(study, study.recordings, problems, report)) as found:
         for recording, crops in found:  # of which only what is trained on is kept in memory
-            is_empty[recording.name] = crops.is_empty if crops.background is not None else None
+            is_empty[recording.name] = crops.has_empty_background
             footage.append(Footage(recording.subject, crops.frames, background_of(crops), crops.fps or ASSUMED_FPS))
     if not footage:
         raise none_read(study, problems)

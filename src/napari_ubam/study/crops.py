@@ -78,6 +78,11 @@ class Crops:
     mirrored: bool
     is_empty: bool = False
 
+    @property
+    def has_empty_background(self) -> bool | None:
+        """Whether nothing of the subject is in the background; None if there is none."""
+        return None if self.background is None else self.is_empty
+
 
 def load_crops(study: Study, recording: Recording, report: Report = silent) -> Crops:
     """Give a recording's crops: from the cache, or decoded in one pass through the video and kept there.

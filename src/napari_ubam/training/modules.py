@@ -120,9 +120,8 @@ class LandmarkModule(Module):
         window = centre_window(side // 2, one.device)
         subjects = [((x - background).abs().mean(1, keepdim=True) > FOREGROUND) * window for x in (one, two)]
         weights = self.weights
-        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
         counted = (1 + weights.subject * subjects[1]) * window
-        redrawing = pyramid_loss(apply_warp(warp, one, background), two, counted)
+        redrawing = pyramid_loss(self._draw(one, background, now, wanted), two, counted)
         equivariance = (deformed_back(deformed, grid) - wanted[:some]).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
@@ -138,6 +137,12 @@ class LandmarkModule(Module):
     def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
         """Return frame ``two`` drawn from ``one`` by moving its landmarks."""
         now, wanted = (self.posture(network_input(x, background)) for x in (one, two))
+        return self._draw(one, background, now, wanted)
+
+    def _draw(
+        self, one: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor
+    ) -> torch.Tensor:
+        """Return a frame with its landmarks moved."""
         warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
         return apply_warp(warp, one, background)
 

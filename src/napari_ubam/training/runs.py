@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,11 +109,7 @@ def find_runs(models: Path) -> list[Run]:
     models : Path
         The study's folder of models.
     """
-    earlier = [
-        run for folder in sorted((models / EARLIER).glob("*")) if (run := _read(folder, folder.name)) is not None
-    ]
-    used = _read(models, "")
-    return ([] if used is None else [used]) + sorted(earlier, key=lambda run: run.when, reverse=True)
+    return _listed(models, _read)
 
 
 def find_unfinished(models: Path) -> list[Run]:
@@ -124,11 +120,7 @@ def find_unfinished(models: Path) -> list[Run]:
     models : Path
         The study's folder of models.
     """
-    aside = [
-        run for folder in (models / EARLIER).glob("*") if (run := _read_unfinished(folder, folder.name)) is not None
-    ]
-    last = _read_unfinished(models, "")
-    return ([] if last is None else [last]) + sorted(aside, key=lambda run: run.when, reverse=True)
+    return _listed(models, _read_unfinished)
 
 
 def take_up(models: Path, name: str) -> None:
@@ -221,6 +213,13 @@ def _free(path: Path) -> Iterator[Path]:
     yield path
     for i in range(1, 1000):
         yield path.with_name(f"{path.name}_{i}")
+
+
+def _listed(models: Path, read: Callable[[Path, str], Run | None]) -> list[Run]:
+    """Read the training in the folder of models itself, and then those among the earlier ones, the newest first."""
+    aside = [run for folder in sorted((models / EARLIER).glob("*")) if (run := read(folder, folder.name)) is not None]
+    here = read(models, "")
+    return ([] if here is None else [here]) + sorted(aside, key=lambda run: run.when, reverse=True)
 
 
 def _read(folder: Path, name: str) -> Run | None:
