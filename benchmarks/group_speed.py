@@ -10,10 +10,10 @@ import torch
 
 from napari_ubam.analysis.deviation import measure_deviation
 from napari_ubam.analysis.matching import Movement
-from napari_ubam.analysis.search import nearest
+from napari_ubam.analysis.moments import Library, Spacing, Track, ask_for_all, match_moments
 from napari_ubam.settings import DeviateSettings
 
-DIMENSIONS, CONTEXT = 64, 9  # entries of a code, and samples of a movement's context
+DIMENSIONS = 64  # entries of a code
 N_FRAMES, SECONDS, GIGABYTES = 1_000_000, 120, 4  # the bar: in all, of 100 subjects
 
 
@@ -35,17 +35,23 @@ def cyclic_subjects(n_references: int, n_others: int, n_frames: int, seed: int) 
 
 
 def neighbours_speed(device: str, seed: int) -> None:
-    """Print the time a query takes among the moments that are kept of one reference subject, for any number."""
+    """Print the processor time of one frame among the moments that are kept of a reference subject."""
     rng = np.random.default_rng(seed)
     settings = DeviateSettings()
-    library = rng.standard_normal((settings.n_moments, CONTEXT * DIMENSIONS)).astype(np.float32)
-    print(f"\n| queries among {len(library)} moments, {device} | microseconds a query |\n|---|---|")
-    for n in (1000, 4000, 16_000):
-        query = rng.standard_normal((n, library.shape[1])).astype(np.float32)
-        nearest(query[:100], library, settings.n_nearest, device)
-        start = time.perf_counter()
-        nearest(query, library, settings.n_nearest, device)
-        print(f"| {n} | {1e6 * (time.perf_counter() - start) / n:.0f} |", flush=True)
+
+    def track(n: int, fps: float) -> Track:
+        codes = rng.standard_normal((n, DIMENSIONS)).astype(np.float32)
+        return Track(codes, codes, np.ones(n, bool), Spacing.of(fps, settings.context))
+
+    print(f"\n| frames among {settings.n_moments} moments, {device} | rate | microseconds a frame |\n|---|---|---|")
+    for fps, numbers in ((30.0, (1000, 4000, 16_000)), (25.0, (1000,))):  # at 25 Hz, samples lie between frames
+        library = Library([track(5 * settings.n_moments, fps)], settings.n_moments, device)
+        for n in numbers:
+            asked = ask_for_all(track(n, fps), device)
+            match_moments(ask_for_all(track(100, fps), device), library, settings.n_nearest)
+            start = time.process_time()
+            match_moments(asked, library, settings.n_nearest)
+            print(f"| {n} | {fps:g} | {1e6 * (time.process_time() - start) / n:.0f} |", flush=True)
 
 
 def deviation_speed(n_references: int, n_others: int, n_frames: int, device: str, seed: int) -> None:
@@ -55,15 +61,16 @@ def deviation_speed(n_references: int, n_others: int, n_frames: int, device: str
     """
     movements = cyclic_subjects(n_references, n_others, n_frames, seed)
     total = n_frames * len(movements)
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     measure_deviation(movements, DeviateSettings(device=device), points=False)
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     peak = getattr(psutil.Process().memory_info(), "peak_wset", 0) or _peak_memory()
     whole = seconds * N_FRAMES / total
     print(
         f"\n{n_references} reference subjects and {n_others} others, {n_frames} frames of {DIMENSIONS} entries each, "
-        f"{torch.get_num_threads()} threads, {device}: {seconds:.0f} s, {peak / 2**30:.1f} GiB; {N_FRAMES} frames: "
-        f"{whole:.0f} s (bar {SECONDS} s on 2 cores, {GIGABYTES} GiB; met: {'yes' if whole <= SECONDS else 'no'})"
+        f"{torch.get_num_threads()} threads, {device}: {seconds:.0f} s, of the processor {busy:.1f} s, "
+        f"{peak / 2**30:.1f} GiB; {N_FRAMES} frames: {whole:.0f} s, of the processor {busy * N_FRAMES / total:.0f} s "
+        f"(bar {SECONDS} s on 2 cores, {GIGABYTES} GiB; met: {'yes' if whole <= SECONDS else 'no'})"
     )
 
 

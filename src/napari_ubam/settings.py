@@ -246,8 +246,8 @@ class DeviateSettings(Settings):
     )  # fmt: skip
     n_moments: int = Field(
         2000, ge=100, le=1_000_000, title="Moments",
-        description="How many frames of each reference subject are kept to match with, evenly spread over its "
-        "recordings. More is slower, and needed where the movement hardly ever repeats itself.",
+        description="How many frames of each reference subject are kept to match with, in short parts that are evenly "
+        "spread over its recordings. More is slower, and needed where the movement hardly ever repeats itself.",
     )  # fmt: skip
     smooth: float = Field(
         0.1, ge=0, le=5, title="Smooth [s]",

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from napari_ubam.analysis import reference
 from napari_ubam.analysis.reference import (
     Alignment,
+    comparable,
     expected_posture,
-    match_frames,
     mean_of_nearest,
-    movement_context,
     nearest_frames,
     smooth_in_time,
 )
@@ -24,10 +24,6 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def context(codes: np.ndarray, fps: float = 30.0, seconds: float = 0.3) -> np.ndarray:
-    return movement_context(codes, codes.mean(0), np.ones(codes.shape[1]), fps, seconds)
 
 
 def test_alignment_takes_off_place_and_size(rng: np.random.Generator):
@@ -62,50 +58,10 @@ def test_what_does_not_move_is_not_enlarged(rng: np.random.Generator):
     assert Alignment.mean([Alignment(np.zeros(8), 0.0)]).size > 0
 
 
-def test_context_sees_the_same_movement_at_any_frame_rate():
-    def swing(fps: float) -> np.ndarray:
-        t = np.arange(int(3 * fps)) / fps
-        return np.stack([np.sin(5 * t), np.cos(5 * t)], 1)
-
-    fast, slow = context(swing(60), 60)[::2], context(swing(30), 30)
-    middle = slice(12, -12)
-    np.testing.assert_allclose(fast[middle], slow[middle], atol=0.02)
-
-
-def test_context_tells_two_moments_apart_that_look_alike():
-    """A pendulum passes its middle in both directions: the picture is the same, the movement is not."""
-    t = np.arange(120) / 30
-    codes = np.sin(2 * np.pi * t)[:, None]
-    rising, falling = 30, 45
-    assert np.abs(codes[rising] - codes[falling]).max() < 1e-6
-    contexts = context(codes)
-    assert np.abs(contexts[rising] - contexts[falling]).max() > 1
-    alone = context(codes, seconds=0)
-    np.testing.assert_allclose(alone[rising], alone[falling], atol=1e-6)
-
-
-def test_match_finds_the_same_moment_of_the_movement():
-    t = np.arange(120) / 30
-    phase = 2 * np.pi * t
-    codes = np.stack([np.sin(phase), np.cos(phase)], 1)
-    shifted = np.roll(codes, 10, axis=0)
-    found, distance = match_frames(context(codes), context(shifted), shifted, 3)
-    middle = slice(15, -15)
-    np.testing.assert_allclose(found[middle], codes[middle], atol=0.05)
-    assert distance[middle].max() < 0.05
-
-
-def test_match_in_fewer_frames_than_are_averaged(rng: np.random.Generator):
-    codes = rng.normal(size=(3, 4))
-    found, distance = match_frames(rng.normal(size=(5, 6)), rng.normal(size=(3, 6)), codes, 8)
-    np.testing.assert_allclose(found, np.tile(codes.mean(0), (5, 1)))
-    assert distance.shape == (5,)
-
-
-def test_distance_is_that_of_the_nearest_frame():
-    contexts = np.array([[0.0, 0.0], [3.0, 3.0]])
-    _, distance = match_frames(np.array([[1.0, 1.0]]), contexts, np.zeros((2, 2)), 2)
-    assert distance == pytest.approx([1.0])
+def test_one_limb_that_is_far_off_does_not_count_more_than_three_deviations():
+    codes = np.array([[1.0, 50.0], [3.0, 1.0]])
+    found = comparable(codes, np.array([1.0, 1.0]), np.array([2.0, 0.5]))
+    assert found.tolist() == [[0, 3], [1, 0]]
 
 
 def test_expected_posture_follows_the_build_but_not_the_deviation(rng: np.random.Generator):
@@ -113,26 +69,31 @@ def test_expected_posture_follows_the_build_but_not_the_deviation(rng: np.random
     build, deviation = np.array([1.0, 0, 0, 0]), np.array([0, 0, 0, 1.0])
     shown = (rng.normal(size=(12, 1)) * build)[None]
     posture = (shown.mean(1) + 2 * build + 2 * deviation).reshape(1, 4)
-    expected = expected_posture(posture, shown, shrinkage=0.1)
+    expected = expected_posture(posture, shown, [range(12)], shrinkage=0.1)[0]
     assert expected[0, 0] - shown[0, :, 0].mean() > 1.5
     assert abs(expected[0, 3]) < 1e-9
 
 
-def test_expected_posture_is_the_formula(rng: np.random.Generator):
+def test_expected_posture_is_the_formula(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reference, "ROWS", 2)  # several blocks
     shown, posture = rng.normal(size=(3, 6, 4)), rng.normal(size=(3, 4))
-    for t in range(3):
-        covariance = np.cov(shown[t].T)
-        tau = 2.0 * np.trace(covariance) / 4
-        mean = shown[t].mean(0)
-        wanted = mean + covariance @ np.linalg.solve(covariance + tau * np.eye(4), posture[t] - mean)
-        np.testing.assert_allclose(expected_posture(posture, shown, shrinkage=2.0)[t], wanted, atol=1e-8)
+    subsets = [range(6), [0, 2, 5], [4]]
+    found = expected_posture(posture, shown, subsets, shrinkage=2.0)
+    for i, subset in enumerate(subsets[:2]):
+        for t in range(3):
+            some = shown[t, list(subset)]
+            covariance, mean = np.cov(some.T), some.mean(0)
+            tau = 2.0 * np.trace(covariance) / 4
+            wanted = mean + covariance @ np.linalg.solve(covariance + tau * np.eye(4), posture[t] - mean)
+            np.testing.assert_allclose(found[i, t], wanted, atol=1e-8)
+    np.testing.assert_allclose(found[2], shown[:, 4])
 
 
 def test_expected_posture_is_the_mean_where_reference_subjects_tell_no_more(rng: np.random.Generator):
     posture, one = rng.normal(size=(3, 4)), rng.normal(size=(3, 1, 4))
-    np.testing.assert_allclose(expected_posture(posture, one), one[:, 0])
+    np.testing.assert_allclose(expected_posture(posture, one, [[0]])[0], one[:, 0])
     alike = np.repeat(one, 5, 1)
-    np.testing.assert_allclose(expected_posture(posture, alike), one[:, 0])
+    np.testing.assert_allclose(expected_posture(posture, alike, [range(5)])[0], one[:, 0], rtol=1e-5)
 
 
 def test_smoothing_takes_off_the_flicker(rng: np.random.Generator):
@@ -145,8 +106,6 @@ def test_smoothing_takes_off_the_flicker(rng: np.random.Generator):
 
 @pytest.mark.parametrize("n_frames", [1, 2])
 def test_recordings_of_a_frame_or_two(n_frames: int, rng: np.random.Generator):
-    codes = rng.normal(size=(n_frames, 4))
-    assert np.isfinite(context(codes)).all()
     assert smooth_in_time(np.ones((n_frames, 4)), 30.0, 0.1) == pytest.approx(1)
 
 

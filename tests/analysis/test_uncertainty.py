@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_ubam.analysis.reference import match_frames, movement_context, smooth_in_time
+from napari_ubam.analysis.moments import Library, Spacing, Track, ask_for_all, match_moments
+from napari_ubam.analysis.reference import comparable, smooth_in_time
 from napari_ubam.analysis.uncertainty import disagreement, find_reliable, reference_uncertainty, usual_disagreement
 
 FPS, SECONDS, N, T, D = 30, 0.4, 6, 240, 8
@@ -15,13 +16,14 @@ def walk(seed: int) -> np.ndarray:
     return limbs + 0.5 * rng.normal(size=D) + 0.05 * rng.normal(size=(T, D))
 
 
-def context(codes: np.ndarray) -> np.ndarray:
-    return movement_context(codes, codes.mean(0), np.ones(D), FPS, SECONDS)
+def track(codes: np.ndarray) -> Track:
+    compared = comparable(codes, codes.mean(0), np.ones(D))
+    return Track(compared, codes, np.ones(len(codes), bool), Spacing.of(FPS, SECONDS))
 
 
 def shown_by(query: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Match a recording with others: how much they disagree, and how far they are."""
-    found = [match_frames(context(query), context(other), other, 4) for other in others]
+    found = [match_moments(ask_for_all(track(query)), Library([track(other)], T), 4) for other in others]
     shown = np.stack([posture for posture, _ in found], 1)
     means = np.stack([other.mean(0) for other in others])
     distance = np.median([distance for _, distance in found], 0)

@@ -85,10 +85,10 @@ def measure_deviation(
         tell("measuring", n_done, len(movements))
         m, matched = movements[name], matcher.match(name)
         others = [s for s in subjects if s != m.subject]
-        difference[name], matches[name] = matched.difference(others), matched.match
-        for out in others:
-            rest = [s for s in others if s != out] or others
-            moments[out, m.subject].append(Moments.of(matched.difference(rest)[m.sure]))
+        rest = [[s for s in others if s != out] or others for out in others]
+        (difference[name], *of_rest), matches[name] = matched.differences([others, *rest]), matched.match
+        for out, of_some in zip(others, of_rest, strict=True):
+            moments[out, m.subject].append(Moments.of(of_some[m.sure]))
         n_done += 1
     # Whoever is measured has no part in the unit: neither its own deviation, nor that of others from it. Otherwise
     # reference subjects would seem to deviate less than equal subjects of other groups, and p-values be too small.
@@ -102,7 +102,7 @@ def measure_deviation(
     for name in [name for name, m in movements.items() if not m.is_reference]:
         tell("measuring", n_done, len(movements))
         m, matched = movements[name], matcher.match(name)
-        found = [matched.difference([s for s in subjects if s != out]) for out in subjects]
+        found = matched.differences([[s for s in subjects if s != out] for out in subjects])
         measured[name] = _measure(found, [norms[out] for out in subjects], m.sure, points)
         difference[name], matches[name] = np.mean(found, 0), matched.match
         n_done += 1

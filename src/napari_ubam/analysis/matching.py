@@ -9,13 +9,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from napari_ubam.analysis.moments import Asked, Library, Moments, Spacing, Track, ask_for_all, match_moments
 from napari_ubam.analysis.places import Mixtures, landmark_mixtures, mean_mixture, mean_mixtures, mix, unmix
 from napari_ubam.analysis.reference import (
     Alignment,
+    comparable,
     expected_posture,
-    match_frames,
     mean_of_nearest,
-    movement_context,
     nearest_frames,
     smooth_in_time,
 )
@@ -70,8 +70,8 @@ class Matched(Protocol):
 
     match: Match
 
-    def difference(self, subjects: Sequence[str]) -> np.ndarray:
-        """Return the difference (T, d) of the recording's aligned postures from what these subjects show."""
+    def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Return the differences (T, d) of the aligned postures from what each of several sets of subjects shows."""
 
 
 class Matcher:
@@ -110,9 +110,12 @@ class Matcher:
         self.subjects = list(dict.fromkeys(movements[name].subject for name in references))
         of_subject = {s: [name for name, m in movements.items() if m.subject == s] for s in self.subjects}
         self._device = pick_device(settings.device)
-        kept = {s: self._kept(names) for s, names in of_subject.items()}
-        self._codes = {s: np.concatenate([self._aligned[n][r] for n, r in rows.items()]) for s, rows in kept.items()}
-        self._contexts = {s: np.concatenate([self._context(n)[r] for n, r in rows.items()]) for s, rows in kept.items()}
+        sure = {name: self._aligned[name][m.sure] for name, m in movements.items() if m.is_reference}
+        self._codes = {s: np.concatenate([sure[n] for n in names]) for s, names in of_subject.items()}
+        self._libraries: dict[str, Library] = {}
+        if settings.reference == "context":
+            for s, names in of_subject.items():
+                self._libraries[s] = Library([self._track(n) for n in names], settings.n_moments, self._device)
         self._mixtures: dict[str, Mixtures] = {name: {} for name in movements}
         if points and settings.reference == "context":
             for done, name in enumerate(movements):
@@ -124,15 +127,14 @@ class Matcher:
         """Find what the reference subjects show at the moments of a recording."""
         m, q = self._movements[name], self._aligned[name]
         others = [s for s in self.subjects if s != m.subject]
-        codes = {s: self._codes[s] for s in others}
         if self._settings.reference == "nearest":
             of_group = [n for n, other in self._movements.items() if other.group == m.group]
             own_group = np.concatenate([self._aligned[n][self._movements[n].sure] for n in of_group])
-            return _NearestFrames(q, own_group, codes, m.fps, self._device)
-        query = self._context(name)
-        found = {s: self._shown(query, s) for s in others}
+            return _NearestFrames(q, own_group, {s: self._codes[s] for s in others}, m.fps, self._device)
+        asked = ask_for_all(self._track(name), self._device)
+        found = {s: self._shown(asked, s) for s in others}
         # of two, a reference subject is compared with one alone, so none says what is usual
-        means = np.stack([codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
+        means = np.stack([self._codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
         return _SameMoments(q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth)
 
     def as_own(self, name: str, difference: np.ndarray) -> np.ndarray:
@@ -147,27 +149,18 @@ class Matcher:
         rows = np.flatnonzero(m.sure)
         rows = rows[spread_rows(len(rows), MOMENTS)]
         others = [s for s in self.subjects if s != m.subject]
-        query = self._context(name)[rows]
-        shown = np.stack([self._shown(query, s)[0] for s in others], 1)
+        asked = Moments(self._track(name), rows, self._device)
+        shown = np.stack([self._shown(asked, s)[0] for s in others], 1)
         return dict(zip(others, landmark_mixtures(self._aligned[name][rows], shown), strict=True))
 
-    def _shown(self, query: np.ndarray, subject: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give what a reference subject shows at moments with such contexts, and how far the matches are."""
-        return match_frames(
-            query, self._contexts[subject], self._codes[subject], self._settings.n_nearest, self._device
-        )
+    def _shown(self, asked: Asked, subject: str) -> tuple[np.ndarray, np.ndarray]:
+        """Give what a reference subject shows at moments like these, and how far the matches are."""
+        return match_moments(asked, self._libraries[subject], self._settings.n_nearest)
 
-    def _context(self, name: str) -> np.ndarray:
-        fps, seconds = self._movements[name].fps, self._settings.context
-        return movement_context(self._aligned[name], self._centre[name], self._scale, fps, seconds)
-
-    def _kept(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Choose the rows of a reference subject's recordings to match with: evenly spread ones that are sure."""
-        rows = {name: np.flatnonzero(self._movements[name].sure) for name in names}
-        if self._settings.reference == "nearest":
-            return rows
-        share = min(1.0, self._settings.n_moments / sum(map(len, rows.values())))
-        return {name: own[spread_rows(len(own), max(1, round(share * len(own))))] for name, own in rows.items()}
+    def _track(self, name: str) -> Track:
+        m = self._movements[name]
+        codes = comparable(self._aligned[name], self._centre[name], self._scale)
+        return Track(codes, self._aligned[name], m.sure, Spacing.of(m.fps, self._settings.context))
 
 
 class _SameMoments:
@@ -184,14 +177,24 @@ class _SameMoments:
         )
         self.match = Match(np.median([distance for _, distance in found.values()], 0), disagree, fps)
 
-    def difference(self, subjects: Sequence[str]) -> np.ndarray:
-        """Return the difference, smoothed in time: the reference keeps the movement's own quickness.
+    def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Return the differences, smoothed in time: the reference keeps the movement's own quickness.
 
-        All landmarks are brought to where these subjects have them on average; nobody else has a say in it.
+        All landmarks are brought to where some subjects have them on average; nobody else has a say in it.
         """
-        posture = _mixed(self._own, subjects, self._posture)
-        shown = np.stack([_mixed(self._others[s], subjects, self._shown[s]) for s in subjects], 1)
-        return smooth_in_time(posture - expected_posture(posture, shown), self._fps, self._smooth)
+        if not self._own:
+            shown = np.stack(list(self._shown.values()), 1)
+            of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
+            return [self._smoothed(self._posture - r) for r in expected_posture(self._posture, shown, of)]
+        found = []
+        for subjects in subsets:
+            posture = _mixed(self._own, subjects, self._posture)
+            shown = np.stack([_mixed(self._others[s], subjects, self._shown[s]) for s in subjects], 1)
+            found.append(self._smoothed(posture - expected_posture(posture, shown, [range(len(subjects))])[0]))
+        return found
+
+    def _smoothed(self, values: np.ndarray) -> np.ndarray:
+        return smooth_in_time(values, self._fps, self._smooth)
 
 
 def _mixed(mixtures: Mixtures, subjects: Sequence[str], codes: np.ndarray) -> np.ndarray:
@@ -211,7 +214,7 @@ class _NearestFrames:
         self._distance, self._index = nearest_frames(query, list(codes.values()), device=device)
         self.match = Match(self._distance[..., 0].min(1), np.zeros_like(query), fps)  # there is always a nearest frame
 
-    def difference(self, subjects: Sequence[str]) -> np.ndarray:
-        """Return the difference, one frame at a time."""
-        some = [self._subjects.index(s) for s in subjects]
-        return self._shown - mean_of_nearest(self._distance[:, some], self._index[:, some], self._codes)
+    def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Return the differences, one frame at a time."""
+        some = [[self._subjects.index(s) for s in subjects] for subjects in subsets]
+        return [self._shown - mean_of_nearest(self._distance[:, s], self._index[:, s], self._codes) for s in some]

@@ -73,7 +73,7 @@ def mean_mixture(mixtures: Mixtures, subjects: Sequence[str]) -> np.ndarray | No
 
 def mix(mixture: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Mix landmarks (..., K * 2) by shares (K, K)."""
-    return (mixture @ codes.reshape(*codes.shape[:-1], -1, 2)).reshape(codes.shape)
+    return codes @ np.kron(mixture, np.eye(2)).T.astype(codes.dtype)
 
 
 def unmix(mixture: np.ndarray, codes: np.ndarray) -> np.ndarray:

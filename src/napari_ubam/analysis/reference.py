@@ -7,6 +7,7 @@ is taken into account: first by aligning place and size, then by how reference s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +15,10 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 
 from napari_ubam.analysis.search import nearest
-from napari_ubam.models.behaviour import clips_around
 
-CONTEXT_SAMPLES = 9
-LARGEST = 3.0  # standard deviations of an entry of a context: one limb that is far off must not choose the match alone
+LARGEST = 3.0  # standard deviations of an entry: one limb that is far off must not choose the match alone
 N_NEAREST = 5  # frames that Brattoli et al. average
+ROWS = 512  # frames at once, so that what is computed of them stays near the processor
 SHRINKAGE = 10.0  # tau^2, in units of the reference subjects' mean variance
 
 
@@ -59,10 +59,8 @@ class Alignment:
         return ((shaped - self.place) * (to.size / self.size) + to.place).reshape(codes.shape)
 
 
-def movement_context(
-    codes: np.ndarray, centre: np.ndarray, scale: np.ndarray, fps: float, seconds: float
-) -> np.ndarray:
-    """Describe every frame by the movement around it, the recording's mean taken off, up to `LARGEST`.
+def comparable(codes: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Put postures into the units in which movements are compared, the recording's mean taken off, up to `LARGEST`.
 
     Parameters
     ----------
@@ -70,44 +68,12 @@ def movement_context(
         A recording's postures.
     centre, scale : ndarray, shape (d,)
         Mean of each entry in the recording, and its standard deviation in all.
-    fps : float
-        Frames per second.
-    seconds : float
-        How far before and after the frame to look.
 
     Returns
     -------
-    ndarray, shape (T, CONTEXT_SAMPLES * d)
+    ndarray of float32, shape (T, d)
     """
-    centred = np.clip((codes - centre) / scale, -LARGEST, LARGEST)
-    clips = clips_around(centred, np.arange(len(codes), dtype=float), fps, 2 * seconds, CONTEXT_SAMPLES)
-    return clips.reshape(len(codes), -1)
-
-
-def match_frames(
-    query: np.ndarray, contexts: np.ndarray, codes: np.ndarray, n: int, device: torch.device | str = "cpu"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find what one reference subject shows at the same points of the movement.
-
-    Parameters
-    ----------
-    query : ndarray, shape (T, m)
-        Contexts of the frames in question.
-    contexts, codes : ndarray, shapes (N, m) and (N, d)
-        The reference subject's contexts and postures.
-    n : int
-        How many nearest frames to average.
-    device : torch.device or str
-        Where to compare them.
-
-    Returns
-    -------
-    posture : ndarray, shape (T, d)
-    distance : ndarray, shape (T,)
-        To the nearest frame, root mean square over the context's entries.
-    """
-    distance, index = nearest(query, contexts, n, device)
-    return codes[index].mean(1), distance[:, 0] / np.sqrt(query.shape[1])
+    return np.clip((codes - centre) / scale, -LARGEST, LARGEST).astype(np.float32)
 
 
 def nearest_frames(
@@ -165,11 +131,13 @@ def mean_of_nearest(distance: np.ndarray, index: np.ndarray, codes: np.ndarray) 
     return codes[np.take_along_axis(index.reshape(flat.shape), nearest, 1)].mean(1)
 
 
-def expected_posture(posture: np.ndarray, shown: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:
-    r"""Give what a normal subject of this build would show.
+def expected_posture(
+    posture: np.ndarray, shown: np.ndarray, subsets: Sequence[Sequence[int]], shrinkage: float = SHRINKAGE
+) -> np.ndarray:
+    r"""Give what a normal subject of this build would show, by some of the reference subjects.
 
     r = mu + S (S + tau^2 I)^-1 (q - mu), with mu and S the mean and the covariance over reference subjects at
-    that moment, computed in the space of the n subjects (Woodbury).
+    that moment, computed in the space of the n subjects (Woodbury): r is a mixture of what they show.
 
     Parameters
     ----------
@@ -177,23 +145,41 @@ def expected_posture(posture: np.ndarray, shown: np.ndarray, shrinkage: float = 
         q, aligned to the reference.
     shown : ndarray, shape (T, n, d)
         What each of n reference subjects shows at the same moments.
+    subsets : sequence of sequences of int
+        Which of them to go by, m times; their products are computed once.
     shrinkage : float
         tau^2 in units of the mean variance; the larger, the closer to the plain mean.
 
     Returns
     -------
-    ndarray, shape (T, d)
+    ndarray, shape (m, T, d)
     """
-    mean = shown.mean(1)
-    n = shown.shape[1]
-    if n < 2:
-        return mean
-    spread = (shown - mean[:, None]) / np.sqrt(n - 1)
-    gram = spread @ spread.swapaxes(1, 2)
-    noise = shrinkage * np.trace(gram, axis1=1, axis2=2) / posture.shape[1] + 1e-12
-    gram += noise[:, None, None] * np.eye(n)
-    weights = np.linalg.solve(gram, spread @ (posture - mean)[..., None])
-    return mean + (weights.swapaxes(1, 2) @ spread)[:, 0]
+    expected = np.empty((len(subsets), *posture.shape), posture.dtype)
+    for first in range(0, len(posture), ROWS):
+        rows = slice(first, first + ROWS)
+        mean = shown[rows].mean(1, keepdims=True)
+        apart = np.concatenate([shown[rows], posture[rows, None]], 1) - mean
+        products = apart @ apart.swapaxes(1, 2)
+        shares = np.stack([_shares(products, subset, shrinkage / posture.shape[1]) for subset in subsets], 1)
+        expected[:, rows] = (shares @ apart[:, :-1] + mean).swapaxes(0, 1)
+    return expected
+
+
+def _shares(products: np.ndarray, subset: Sequence[int], shrinkage: float) -> np.ndarray:
+    """Give the shares (T, n) of subjects in a posture, from all products (T, n + 1, n + 1), the posture itself last."""
+    n, m = products.shape[1] - 1, len(subset)
+    mean = np.zeros(n + 1, products.dtype)
+    mean[list(subset)] = 1 / m
+    if m < 2:
+        return np.tile(mean[:n], (len(products), 1))
+    to_mean = products @ mean
+    centred = products - to_mean[:, :, None] - to_mean[:, None] + (to_mean @ mean)[:, None, None]
+    centred *= (mean > 0)[:, None]
+    gram = centred[:, :n, :n] * (mean[:n] > 0) / (m - 1)
+    noise = shrinkage * np.trace(gram, axis1=1, axis2=2) + 1e-12
+    gram[:, range(n), range(n)] += noise[:, None]
+    weights = np.linalg.solve(gram, centred[:, :n, n:])[..., 0] / (m - 1)
+    return weights + mean[:n] * (1 - weights.sum(1, keepdims=True))
 
 
 def smooth_in_time(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
