@@ -5,6 +5,7 @@ Behaviour, covariates, how recordings were made and sessions are drawn apart fro
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -18,13 +19,14 @@ from napari_ubam.analysis.groups import compare_groups
 from napari_ubam.analysis.nuisances import compare_nuisances
 from napari_ubam.analysis.periods import find_period
 from napari_ubam.analysis.regression import predict_covariate
-from napari_ubam.analysis.trend import change_point, session_trends
+from napari_ubam.analysis.trend import Change, change_point, session_trends
 
 LEVEL = 0.05
 N_SHUFFLES = 19  # the fewest with which a p-value of 0.05 is possible
 N_SESSIONS = 6
 MANY_SESSIONS = 10  # for change points, of which fewer than 8 cannot reach 0.05
-REMEMBERED = 0.5  # correlation of a session with the next, where they are not independent
+REMEMBERED = (0.0, 0.2, 0.5)  # correlation of a session with the next
+CHANGED = (2, 3)  # standard deviations by which the second half of the sessions differs, where it does
 
 Simulate = Callable[[tuple[int, ...], np.random.Generator], list[np.ndarray]]
 
@@ -64,9 +66,9 @@ def _tests(n: int, seed: int, simulate: Simulate) -> Iterator[tuple[str, str, li
         yield f"classifier, {model}", "6 + 6", of(partial(_classifier, simulate=simulate, model=model), n // 20)
     yield "covariate, rank correlation", "20", of(lambda rng, i: _covariate(rng, i, simulate), n // 5)
     yield "trend, signed ranks of slopes", f"8, {N_SESSIONS} sessions", of(_trend, n // 5)
-    yield "change point", f"1, {MANY_SESSIONS} sessions", of(lambda rng, i: _change(rng, i, 0.0), n)
-    remembered = f"1, {MANY_SESSIONS} sessions that are correlated ({REMEMBERED:g})"
-    yield "change point", remembered, of(lambda rng, i: _change(rng, i, REMEMBERED), n)
+    for remembered in REMEMBERED:
+        sessions = f"1, {MANY_SESSIONS} sessions, correlated by {remembered:g}"
+        yield "change point", sessions, of(lambda rng, i, r=remembered: _change(rng, r, 0).p_value, n)
     yield "nuisance that is a number", "12 + 8", of(lambda rng, i: _nuisance(rng, i, "number"), n // 2)
     yield "nuisance of three kinds", "12 + 8", of(lambda rng, i: _nuisance(rng, i, "kind"), n // 2)
     yield "limits of the trend leave out 0", f"8, {N_SESSIONS} sessions", of(_trend_limits, n // 5)
@@ -108,9 +110,22 @@ def _trend_limits(rng: np.random.Generator, seed: int) -> float:
     return float(row["slope_low"] <= 0 <= row["slope_high"])  # 0 is rejected where it lies outside
 
 
-def _change(rng: np.random.Generator, seed: int, remembered: float) -> float:
-    scores = lfilter([1.0], [1.0, -remembered], rng.standard_normal(MANY_SESSIONS + 20))[20:]
-    return change_point(np.arange(MANY_SESSIONS), scores, seed=seed)[2]
+def _change(rng: np.random.Generator, remembered: float, change: float) -> Change:
+    noise = rng.standard_normal(MANY_SESSIONS + 20) * np.sqrt(1 - remembered**2)
+    scores = lfilter([1.0], [1.0, -remembered], noise)[20:]
+    scores[MANY_SESSIONS // 2 :] += change
+    return change_point(np.arange(MANY_SESSIONS), scores)
+
+
+def changes_found(n_studies: int, seed: int) -> None:
+    """Print how often a change is found, by the p-value, and by the one that supposes independent sessions."""
+    print(f"\n| change [SD], {MANY_SESSIONS} sessions | correlated by | found | if independent |\n|---|---|---|---|")
+    for remembered, change in itertools.product(REMEMBERED, (0, *CHANGED)):
+        rng = np.random.default_rng(seed)
+        found = [_change(rng, remembered, change) for _ in range(n_studies)]
+        rates = [100 * np.mean([p <= LEVEL + 1e-12 for p in ps]) for ps in (
+            [c.p_value for c in found], [c.p_independent for c in found])]  # fmt: skip
+        print(f"| {change} | {remembered:g} | {rates[0]:.1f} % | {rates[1]:.1f} % |", flush=True)
 
 
 def _nuisance(rng: np.random.Generator, seed: int, nuisance: str) -> float:

@@ -11,7 +11,7 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from group_levels import levels
+from group_levels import changes_found, levels
 from group_speed import deviation_speed, neighbours_speed
 from scipy.signal import lfilter
 from scipy.stats import chisquare
@@ -225,6 +225,7 @@ def main() -> None:
         moved_intervals(given.studies // 5, given.seed)  # each is fitted many times
     if given.only in (None, "levels"):
         levels(given.studies, given.seed, simulate)
+        changes_found(given.studies // 2, given.seed)
     if given.only in (None, "found"):
         recovery(20, given.seed)
         walkers(given.seed)

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from napari_ubam.analysis.trend import (
     CHANGE_COLUMNS,
@@ -73,14 +74,23 @@ def test_sessions_that_are_no_days_are_an_error():
 
 
 def test_a_change_point_is_where_the_level_changes():
-    days = [0, 1, 2, 3, 4, 5, 6, 7]
-    first, change, p_value, smallest = change_point(days, [5.0, 5.1, 4.9, 5.05, 2, 2.1, 1.9, 2.05])
-    assert (first, change) == (4, pytest.approx(-3))
-    assert p_value == pytest.approx(2 / math.comb(8, 4), abs=0.01)
-    assert smallest == 2 / math.comb(8, 4)
+    scores = np.array([5.0, 5.1, 4.9, 5.05, 2, 2.1, 1.9, 2.05])
+    found = change_point(np.arange(8), scores)
+    assert (found.first, found.size) == (4, pytest.approx(-3))
+    assert found.p_independent == pytest.approx(2 / math.comb(8, 4), abs=0.01)
+    assert found.p_independent <= found.p_value <= 0.05
+    assert found.smallest == 2 / math.comb(8, 4)
     mixed = np.random.default_rng(0).permutation(8)
-    assert change_point(mixed, np.array([5.0, 5.1, 4.9, 5.05, 2, 2.1, 1.9, 2.05])[mixed])[0] == 4
-    assert change_point([0, 1, 2], [1, 1, 1])[2] == 1
+    assert change_point(mixed, scores[mixed]).first == 4
+    assert change_point([0, 1, 2], [1, 1, 1]).p_value == 1
+
+
+def test_sessions_that_drift_have_change_points_no_more_often_than_others():
+    rng = np.random.default_rng(0)
+    scores = lfilter([1.0], [1.0, -0.5], rng.standard_normal((100, 40)))[:, 30:]
+    found = [change_point(np.arange(10), own) for own in scores]
+    assert np.mean([c.p_independent <= 0.05 for c in found]) > 0.12
+    assert np.mean([c.p_value <= 0.05 for c in found]) <= 0.1
 
 
 def test_change_points_have_a_row_a_subject_with_four_sessions():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -20,9 +22,38 @@ TREND_COLUMNS = (
     "group", "n_subjects", "n_sessions", "slope", "slope_low", "slope_high", "p_value", "smallest_p", "p_adjusted",
     "method", "note",
 )  # fmt: skip
-CHANGE_COLUMNS = ("subject", "group", "n_sessions", "last_before", "first_after", "change", "p_value", "smallest_p")
+CHANGE_COLUMNS = (
+    "subject", "group", "n_sessions", "last_before", "first_after", "change", "p_value", "p_independent", "smallest_p",
+)  # fmt: skip
 MIXED, SLOPES = "mixed-effects model", "mean of the subjects' slopes"
 N_ORDERS = 5000  # of a subject's sessions, that are tried where there are more
+N_DRIFTS, N_ALIKE = 50_000, 1000  # that are simulated, and those of them that scores are compared with
+MOST_REMEMBERED = 0.8  # correlation of a session with the next
+
+
+@dataclass(frozen=True)
+class Change:
+    """Where a subject's scores change to another level.
+
+    Attributes
+    ----------
+    first : int
+        The first session after the change, in the order of the days.
+    size : float
+        Mean score after it, minus that before.
+    p_value : float
+        The larger one of two: of sessions that are independent without a change, and of sessions that drift.
+    p_independent : float
+        The one of sessions that are independent without a change.
+    smallest : float
+        The smallest p-value that so many sessions can reach.
+    """
+
+    first: int
+    size: float
+    p_value: float
+    p_independent: float
+    smallest: float
 
 
 def session_trends(
@@ -75,14 +106,14 @@ def session_trends(
     return table.assign(p_adjusted=adjust_p(table["p_value"].to_numpy(float)))
 
 
-def change_point(days: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> tuple[int, float, float, float]:
+def change_point(days: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> Change:
     """Find the session after which a subject's scores are on another level.
 
-    The level may change once, where that explains most of the variance; the p-value is the share of orders of the
-    sessions in which a change would explain as much. That supposes that without a change one session says nothing of
-    the next: where they are correlated by 0.5, a fifth of the subjects with 10 sessions and no change reach 0.05. Least
-    squares for one change, tested by permutation as in Pettitt (Applied Statistics 28, 126-135, 1979), but of the
-    scores themselves.
+    The level may change once, where that explains most of the variance: least squares for one change, tested by
+    permutation as in Pettitt (Applied Statistics 28, 126-135, 1979), but of the scores themselves. That supposes that
+    without a change one session says nothing of the next. Sessions that drift up and down seem to change far too often,
+    so what a change explains is also compared with what it explains in drifts, of which what is left is as smooth as
+    here; any correlation of a session with the next, up to `MOST_REMEMBERED`, is taken to be equally likely.
 
     Parameters
     ----------
@@ -93,12 +124,7 @@ def change_point(days: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> tuple[
 
     Returns
     -------
-    first : int
-        The first session after the change, in the order of the days.
-    change : float
-        Mean score after it, minus that before.
-    p_value, smallest : float
-        And the smallest that so many sessions can reach.
+    Change
     """
     order = np.argsort(np.asarray(days, float), kind="stable")
     values = np.asarray(scores, float)[order]
@@ -111,9 +137,56 @@ def change_point(days: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> tuple[
     explained = _explained(values[orders])
     first = int(explained[0].argmax()) + 1
     best = explained.max(1)
-    p_value = float((best >= best[0] * (1 - 1e-9)).mean())
-    smallest = max(2 / math.comb(n, n // 2), 1 / len(orders))  # either side of a change may be in any order
-    return first, float(values[first:].mean() - values[:first].mean()), p_value, smallest
+    p_independent = float((best >= best[0] * (1 - 1e-9)).mean())
+    return Change(
+        first=first,
+        size=float(values[first:].mean() - values[:first].mean()),
+        p_value=max(p_independent, _p_among_drifts(values)),
+        p_independent=p_independent,
+        smallest=max(2 / math.comb(n, n // 2), 1 / len(orders)),  # either side of a change may be in any order
+    )
+
+
+def _p_among_drifts(values: NDArray) -> float:
+    """Give the share of drifts, of those that are as smooth as the scores (n,), of which a change explains as much."""
+    if np.ptp(values) == 0:
+        return 1.0
+    (smoothness,), (explained,) = _likeness(values[None])
+    known, of_drifts = _drifts(len(values))
+    first = min(max(int(np.searchsorted(known, smoothness)) - N_ALIKE // 2, 0), N_DRIFTS - N_ALIKE)
+    more = of_drifts[first : first + N_ALIKE] >= explained
+    return float((1 + more.sum()) / (1 + N_ALIKE))
+
+
+@lru_cache(maxsize=8)
+def _drifts(n: int) -> tuple[NDArray, NDArray]:
+    """Give smoothness and what a change explains, for many drifts over n sessions, the roughest first.
+
+    They are autoregressions of first order, correlated from session to session by anything up to `MOST_REMEMBERED`.
+    """
+    rng = np.random.default_rng(0)
+    remembered = rng.uniform(0, MOST_REMEMBERED, N_DRIFTS)
+    values = rng.standard_normal((N_DRIFTS, n))
+    for i in range(1, n):
+        values[:, i] = remembered * values[:, i - 1] + np.sqrt(1 - remembered**2) * values[:, i]
+    smoothness, explained = _likeness(values)
+    order = smoothness.argsort()
+    return smoothness[order], explained[order]
+
+
+def _likeness(values: NDArray) -> tuple[NDArray, NDArray]:
+    """Fit a change: how smooth is what is left, and which share does the change explain? (m, n) to (m,) each.
+
+    Smoothness is the correlation of each session with the next.
+    """
+    apart = values - values.mean(1, keepdims=True)
+    explained = _explained(apart)
+    late = np.arange(values.shape[1]) > explained.argmax(1)[:, None]
+    left = apart.copy()
+    for side in (late, ~late):
+        left -= side * (apart * side).sum(1, keepdims=True) / side.sum(1, keepdims=True)
+    smoothness = (left[:, 1:] * left[:, :-1]).sum(1) / np.maximum((left**2).sum(1), 1e-300)
+    return smoothness, explained.max(1) / (apart**2).sum(1)
 
 
 def change_points(scores: pd.DataFrame, *, measure: str = "deviation", seed: int = 0) -> pd.DataFrame:
@@ -140,9 +213,10 @@ def change_points(scores: pd.DataFrame, *, measure: str = "deviation", seed: int
     for subject, own in known.groupby("subject", sort=False):
         if len(own) < 4:
             continue
-        first, change, p_value, smallest = change_point(own["session"], own[measure], seed=seed)
-        days = own["session"].to_numpy()
-        rows.append((subject, own["group"].iloc[0], len(own), days[first - 1], days[first], change, p_value, smallest))
+        found = change_point(own["session"], own[measure], seed=seed)
+        before, after = own["session"].to_numpy()[found.first - 1 : found.first + 1]
+        p_values = (found.p_value, found.p_independent, found.smallest)
+        rows.append((subject, own["group"].iloc[0], len(own), before, after, found.size, *p_values))
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
 
 

@@ -53,6 +53,7 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "important": ("%", "share of the frames beyond what other reference subjects exceed in few of theirs"),
     "kruskal_h": ("", "Kruskal and Wallis' H"),
     "label": ("", "what was on"),
+    "p_independent": ("0 to 1", "p-value if without a change one session says nothing of the next"),
     "last_before": ("days", "last session before the change point"),
     "last_session": ("days", "the last session"),
     "left": ("impairments", "how much of the impairment is left in the last session: 0 none, 1 all"),

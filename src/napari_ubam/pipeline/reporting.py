@@ -207,8 +207,8 @@ def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> lis
         ),
         "Change points": (
             changes,
-            "After which session a subject's deviation is on another level. p supposes that without a change one "
-            "session says nothing of the next.",
+            "After which session a subject's deviation is on another level. p allows for a slow drift up and down; "
+            "p independent supposes that without a change one session says nothing of the next.",
         ),
         "Recovery": (
             recovery,
