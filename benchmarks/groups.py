@@ -8,11 +8,13 @@ subject has a way of its own, and recordings are long or short. What matters is 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from group_levels import changes_found, levels
 from group_speed import deviation_speed, neighbours_speed
+from measures import WING_OUT, read_keypoints, wing_reach
 from scipy.signal import lfilter
 from scipy.stats import chisquare
 
@@ -26,6 +28,7 @@ from napari_ubam.models.behaviour import clips_around
 from napari_ubam.sample.cohort import FPS, Walker
 from napari_ubam.sample.gait import ANGLES
 from napari_ubam.sample.sessions import FATES, walk_on_days
+from napari_ubam.study import Study, read_embedding
 
 N_PERMUTATIONS = 999
 DIMENSIONS = 8
@@ -172,6 +175,32 @@ def walkers(seed: int) -> None:
     print(f"\nSeverity of 40 unseen walkers: {about}")
 
 
+def wing_out(study: Study, keypoints: Path, seed: int) -> None:
+    """Print how well males' frames with a wing out are told from those with none, as `compare --intervals` does it.
+
+    Within a male, and by the other males alone; of a male that never holds a wing out, nothing can be said.
+    """
+    wings, codes = {}, {}
+    for r in study.recordings:
+        path = keypoints / f"{r.path.stem}.keypoints.npz"
+        if study.is_reference(r) or not path.exists():
+            continue
+        embedding = read_embedding(study, r.name)
+        wings[r.name] = (wing_reach(read_keypoints(path)) > WING_OUT)[:, embedding.frame]
+        centred = embedding.posture.astype(float) - embedding.posture.mean(0, dtype=float)
+        codes[r.name] = np.hstack([centred, embedding.behaviour])
+    print("\n| out | male | frames out, frames in | AUC within | by the other males | p |\n|---|---|---|---|---|---|")
+    for label, some in {"left wing": [0], "right wing": [1], "either wing": [0, 1]}.items():
+        marked = {}
+        for name, out in wings.items():
+            on, off = out[some].any(0), ~out.any(0)
+            marked[name] = Marked("male", codes[name][on | off], on[on | off])
+        table, overall = compare_intervals(marked, label, seed=seed)
+        for row in table.itertuples():
+            aucs = f"{row.auc_within:.3f} | {row.auc_unseen:.3f}"
+            print(f"| {label} | {row.subject} | {row.n_on}, {row.n_off} | {aucs} | {overall['p_value'].iloc[0]:.2f} |")
+
+
 def stimulation(seed: int) -> None:
     """Print how well a right knee that is stiff while something is on is told from one that is not."""
     marked = {}
@@ -217,7 +246,12 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=5, help="other subjects whose deviation is timed")
     parser.add_argument("--frames", type=int, default=4000, help="frames of each")
     parser.add_argument("--device", default="cpu", help="where neighbours are looked for")
+    parser.add_argument("--flies", type=Path, help="a study of flies that is trained and embedded: measure it alone")
+    parser.add_argument("--keypoints", type=Path, help="folder of its NAME.keypoints.npz")
     given = parser.parse_args()
+    if given.flies:
+        wing_out(Study.open(given.flies), given.keypoints or parser.error("--flies needs --keypoints"), given.seed)
+        return
     if given.only in (None, "tests"):
         false_alarms(given.studies, given.seed)
         left_out_subjects(given.studies, given.seed)

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.groups import compare_all_groups, compare_groups
@@ -23,6 +24,11 @@ def test_findings_name_who_stands_out():
     assert len(sentences) == 2
     assert "2 of 3 subjects of the group impaired are beyond every left-out healthy subject: y, x." in sentences[0]
     assert "probability 0.73" in sentences[1]
+
+
+def test_p_values_that_were_read_from_a_table_name_the_same_subjects():
+    table = subjects(12).assign(p_value=[float(f"{rank / 13:.6g}") for rank in (13, 10, 8, 6, 3, 1, 1, 10)])
+    assert "2 of 3 subjects" in findings(table, compare_groups(table, "healthy"), "healthy")[0]
 
 
 def test_findings_without_a_test():
@@ -55,6 +61,16 @@ def test_enough_subjects_and_sure_frames_need_no_caveat():
     assert "takes 19" not in text
     assert "no good reference" not in text
     assert "1/31" in text
+
+
+def test_notes_that_were_read_from_a_table_are_none_where_it_is_empty():
+    comparison = compare_groups(subjects(), "healthy").assign(note=np.nan)
+    assert "nan" not in "\n".join(caveats(subjects(), comparison))
+
+
+def test_reference_subjects_are_ranked_among_one_less():
+    table = subjects([12] * 5 + [13] * 3)
+    assert "1/14 = 0.0714 (1/13 for a reference subject" in "\n".join(caveats(table, compare_groups(table, "healthy")))
 
 
 def test_comparison_is_shortened():

@@ -29,7 +29,8 @@ WHOLE = 0.05  # of a frame: samples that are no further from whole frames are ta
 PART = 36  # moments in a row, where not all are kept
 BLOCK = 16  # moments of which first the nearest alone is looked at
 ROWS, COLUMNS = 256, 512  # compared at once: what a processor's own cache holds
-DEVICE_ROWS, DEVICE_COLUMNS = 4096, 2**15  # what keeps a graphics processor busy
+DEVICE_ROWS, DEVICE_COLUMNS = 4096, 4096  # what keeps a graphics processor busy
+ENTRIES = 2**24  # distances in memory at once
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,9 @@ def match_moments(asked: Asked, library: Library, n: int) -> tuple[np.ndarray, n
     on_cpu = library.samples.device.type == "cpu"
     n_rows, n_columns = (ROWS, COLUMNS) if on_cpu else (DEVICE_ROWS, DEVICE_COLUMNS)
     total, extra = len(library.shown), library.window - 1
-    found = library.samples.new_full((n_rows, -(-total // BLOCK) * BLOCK), torch.inf)
+    width = -(-total // BLOCK) * BLOCK
+    n_rows = min(n_rows, max(1, ENTRIES // width))
+    found = library.samples.new_full((n_rows, width), torch.inf)
     n, posture, distance = min(n, library.n), [], []
     for start in range(0, len(asked.square), n_rows):
         rows = slice(start, min(start + n_rows, len(asked.square)))

@@ -72,7 +72,8 @@ def _who_stands_out(subjects: pd.DataFrame, group: str, reference: str) -> str:
     own = subjects[subjects["group"] == group].sort_values("deviation", ascending=False)
     n_reference = int(own["n_reference"].min())
     enough = n_reference >= ENOUGH
-    out = own[own["p_value"] <= (0.05 if enough else 1 / (own["n_reference"] + 1)) + 1e-9]
+    rank = (own["p_value"] * (own["n_reference"] + 1)).round()  # what is read from a table has lost digits
+    out = own[rank / (own["n_reference"] + 1) <= 0.05] if enough else own[rank == 1]
     names = out["subject"].astype(str)
     text = f"{len(out)} of {len(own)} {_plural('subject', len(own))} of the group {group} "
     if enough:
@@ -225,19 +226,20 @@ def in_digits(value: Any) -> str:
 
 def _about_small_numbers(subjects: pd.DataFrame, comparison: pd.DataFrame) -> Iterator[str]:
     if len(subjects):
-        n = int(subjects["n_reference"].min())
+        n, least = int(subjects["n_reference"].max()), int(subjects["n_reference"].min())
         text = f"Single subjects are ranked among {n} reference {_plural('subject', n)}: "
-        text += f"the smallest possible p is 1/{n + 1} = {in_digits(1 / (n + 1))}. "
+        text += f"the smallest possible p is 1/{n + 1} = {in_digits(1 / (n + 1))}"
+        text += f" (1/{least + 1} for a reference subject, who is ranked among the others). " if least < n else ". "
         text += f"No single subject can reach p = 0.05; that takes {ENOUGH} reference subjects. " if n < ENOUGH else ""
-        expected = len(subjects) * max(0.05, 1 / (n + 1))
+        expected = (1 / (subjects["n_reference"] + 1)).clip(lower=0.05).sum()
         text += (
             f"These p-values are not corrected for {len(subjects)} subjects: about {in_digits(expected)} would be "
-            f"at or below {in_digits(max(0.05, 1 / (n + 1)))} by chance."
+            f"at or below {in_digits(max(0.05, 1 / (least + 1)))} by chance."
         )
         yield text
     for row in comparison.to_dict("records"):
         pair = f"{row['group']} ({row['n_group']}) and {row['reference']} ({row['n_reference']})"
-        if row["note"]:
+        if pd.notna(row["note"]) and row["note"]:
             yield f"{_spoken(row)} of {pair} subjects: {row['note']}."
         if row["smallest_p"] > 0.05:
             yield (
