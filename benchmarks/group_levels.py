@@ -68,7 +68,7 @@ def _tests(n: int, seed: int, simulate: Simulate) -> Iterator[tuple[str, str, li
     yield "trend, signed ranks of slopes", f"8, {N_SESSIONS} sessions", of(_trend, n // 5)
     for remembered in REMEMBERED:
         sessions = f"1, {MANY_SESSIONS} sessions, correlated by {remembered:g}"
-        yield "change point", sessions, of(lambda rng, i, r=remembered: _change(rng, r, 0).p_value, n)
+        yield "change point", sessions, of(partial(_change_p, remembered=remembered), n)
     yield "nuisance that is a number", "12 + 8", of(lambda rng, i: _nuisance(rng, i, "number"), n // 2)
     yield "nuisance of three kinds", "12 + 8", of(lambda rng, i: _nuisance(rng, i, "kind"), n // 2)
     yield "limits of the trend leave out 0", f"8, {N_SESSIONS} sessions", of(_trend_limits, n // 5)
@@ -115,6 +115,10 @@ def _change(rng: np.random.Generator, remembered: float, change: float) -> Chang
     scores = lfilter([1.0], [1.0, -remembered], noise)[20:]
     scores[MANY_SESSIONS // 2 :] += change
     return change_point(np.arange(MANY_SESSIONS), scores)
+
+
+def _change_p(rng: np.random.Generator, seed: int, remembered: float) -> float:
+    return _change(rng, remembered, 0).p_value
 
 
 def changes_found(n_studies: int, seed: int) -> None:

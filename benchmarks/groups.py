@@ -180,20 +180,21 @@ def wing_out(study: Study, keypoints: Path, seed: int) -> None:
 
     Within a male, and by the other males alone; of a male that never holds a wing out, nothing can be said.
     """
-    wings, codes = {}, {}
+    wings: dict[str, np.ndarray] = {}
+    codes: dict[str, np.ndarray] = {}
     for r in study.recordings:
         path = keypoints / f"{r.path.stem}.keypoints.npz"
         if study.is_reference(r) or not path.exists():
             continue
         embedding = read_embedding(study, r.name)
-        wings[r.name] = (wing_reach(read_keypoints(path)) > WING_OUT)[:, embedding.frame]
+        wings[r.name] = wing_reach(read_keypoints(path))[:, embedding.frame]
         centred = embedding.posture.astype(float) - embedding.posture.mean(0, dtype=float)
         codes[r.name] = np.hstack([centred, embedding.behaviour])
     print("\n| out | male | frames out, frames in | AUC within | by the other males | p |\n|---|---|---|---|---|---|")
     for label, some in {"left wing": [0], "right wing": [1], "either wing": [0, 1]}.items():
         marked = {}
-        for name, out in wings.items():
-            on, off = out[some].any(0), ~out.any(0)
+        for name, reach in wings.items():
+            on, off = reach[some].max(0) > WING_OUT, reach.max(0) <= WING_OUT
             marked[name] = Marked("male", codes[name][on | off], on[on | off])
         table, overall = compare_intervals(marked, label, seed=seed)
         for row in table.itertuples():
