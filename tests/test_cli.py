@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,6 +21,7 @@ from napari_ubam.settings import (
     CompareSettings,
     DeviateSettings,
     EmbedSettings,
+    ExportSettings,
     KeypointSettings,
     MagnifySettings,
     Settings,
@@ -97,6 +99,7 @@ def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, fe
         ("keypoints", KeypointSettings),
         ("compare", CompareSettings),
         ("check", CheckSettings),
+        ("export", ExportSettings),
     ],
 )
 def test_help_lists_every_setting(run: Run, monkeypatch: pytest.MonkeyPatch, command: str, settings: type[Settings]):
@@ -130,6 +133,11 @@ def test_settings_reach_the_step(run: Run, table: Path, tmp_path: Path):
         (("compare", "STUDY", "--n-permutations", "3"), "--n-permutations: .*100"),
         (("check", "STUDY", "--error-rate", "1"), "--error-rate: .*1"),
         (("train", "STUDY", "--minutes", "-1"), "--minutes: .*0"),
+        (("export", "a.mkv", "b.mkv", "--out", "o.mkv", "--name", "a"), "--name: given 1 times for 2 files"),
+        (("export", "a.mkv", "--out", "o.mkv", "--limits", "3,1"), "--limits: '3,1' is neither"),
+        (("export", "a.mkv", "--out", "o.mkv", "--limits", "dark"), "--limits: 'dark' is neither"),
+        (("export", "a.mkv", "--out", "o.mkv", "--stop", "0"), "--stop: .*1"),
+        (("export", "a.mkv", "--out", "o.mkv"), "a.mkv was not found"),
         (("train", "STUDY"), "STUDY is not a study"),
     ],
 )
@@ -192,6 +200,27 @@ def test_magnify_overwrites_only_when_told(run: Run, finished: Study, tmp_path: 
     assert run(*arguments, "--overwrite")[0] == 0
     with open_frames(out) as video:
         assert len(video) == 40
+
+
+def test_any_files_become_one_comparison_video(run: Run, table: Path, tmp_path: Path):
+    one, heat, out = next(table.parent.rglob("h01.mkv")), tmp_path / "heat.npy", tmp_path / "out.mkv"
+    np.save(heat, np.linspace(0, 4, 10 * 32 * 32, dtype=np.float32).reshape(10, 32, 32))
+    code, printed, messages = run("export", one, heat, "--name", "h01", "--name", "where", "--out", out)
+    assert (code, printed) == (0, "")
+    assert "Lengths differ: h01 has 12 frames, where has 10 frames." in re.sub(r"\s+", " ", messages)
+    assert f"{out} has 12 frames." in messages
+    looks = "--layout blended --opacity 0.7 --opacity 0.8 --blending opaque --blending additive --colormap gray "
+    several = f"{looks}--colormap hot --limits auto --limits 1,3.5".split()
+    assert f"{out} is there already" in run("export", one, heat, "--out", out, *several)[2]
+    assert run("export", one, heat, "--out", out, "--overwrite", *several)[0] == 0
+    with open_frames(out) as video, open_frames(one) as recording:
+        assert video.shape == (12, 32, 32, 3)
+        np.testing.assert_allclose(video[10].astype(int), 0.7 * recording[10], atol=1)  # the heatmap has ended
+        assert np.all(video[9, -1, :, 0] >= 204)
+
+
+def test_no_file_to_export(run: Run):
+    assert run("export", "--out", "o.mkv")[0] == 2
 
 
 def test_postures_are_drawn_on_several_subjects(run: Run, finished: Study, tmp_path: Path):

@@ -19,6 +19,8 @@ ReferenceKind = Literal["context", "nearest"]
 Turn = Literal["none", "body"]
 Unreliable = Literal["leave", "magnify"]
 Show = Literal["magnified", "side-by-side", "heatmap"]
+Layout = Literal["side-by-side", "blended"]
+Quality = Literal["small", "good", "best"]
 OneClassKind = Literal["gaussian", "linear"]
 OneClass = Annotated[
     OneClassKind,
@@ -278,6 +280,24 @@ class MagnifySettings(Settings):
         "dark heatmap and without arrows; 'magnify' treats them like the others.",
     )  # fmt: skip
     device: Device = "auto"
+
+
+class ExportSettings(Settings):
+    """How layers or files become one comparison video."""
+
+    layout: Layout = Field(
+        "side-by-side", title="Arrangement",
+        description="'side-by-side': beside one another under their names. 'blended': over one another with the "
+        "colormap, contrast limits, opacity and blending of each, on the pixels of the lowest.",
+    )  # fmt: skip
+    quality: Quality = Field(
+        "good", title="Quality",
+        description="Of formats that are not lossless. 'good': no loss that can be seen; 'small' makes a small file.",
+    )  # fmt: skip
+    start: int = Field(0, ge=0, title="First frame", description="The first frame that is written, counted from 0.")
+    stop: int | None = Field(
+        None, ge=1, title="Stop", description="The frame before which to end. Default: to the end of the longest."
+    )  # fmt: skip
 
 
 class CheckSettings(Settings):

@@ -11,7 +11,15 @@ import typer
 
 from napari_ubam import __version__
 from napari_ubam.cli.for_programs import train_for_a_program
-from napari_ubam.cli.options import Overwrite, StudyFolder, Yes, refuse_to_replace, with_settings
+from napari_ubam.cli.options import (
+    Overwrite,
+    StudyFolder,
+    Yes,
+    one_for_each,
+    read_limits,
+    refuse_to_replace,
+    with_settings,
+)
 from napari_ubam.cli.terminal import ask_for_disk, progress_bar, say, stop_on_interrupt, tell_problems
 from napari_ubam.errors import Problem
 from napari_ubam.progress import Cancelled, Report
@@ -20,6 +28,7 @@ from napari_ubam.settings import (
     CompareSettings,
     DeviateSettings,
     EmbedSettings,
+    ExportSettings,
     KeypointSettings,
     MagnifySettings,
     ReportSettings,
@@ -182,6 +191,63 @@ def magnify(
             Study.open(study), recording, out, settings, heatmap=heatmap, show=show, arrows=arrows, report=report
         )
     say(f"{out} has {n} frames.")
+
+
+@app.command()
+@with_settings(ExportSettings)
+def export(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Videos, multi-page TIFFs, folders of numbered images, or raw arrays (.npy, .zarr): from left to "
+            "right, or from the lowest to the highest.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The video. FILE.mkv is lossless, FILE.mp4 is H.264; also .mov, .webm, .gif and .tif.")
+    ],
+    settings: ExportSettings,
+    name: Annotated[
+        list[str] | None, typer.Option(help="A file's caption. Once for each file; default: its name.")
+    ] = None,
+    opacity: Annotated[
+        list[float] | None,
+        typer.Option(min=0, max=1, help="When blended. Once for each file; default: 1, 0.5 for upper ones."),
+    ] = None,
+    blending: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="translucent (the default), additive, minimum, multiplicative or opaque. Once for each file."
+        ),
+    ] = None,
+    colormap: Annotated[
+        list[str] | None,
+        typer.Option(help="Of grey values, by napari's name. Once for each file ('gray' for coloured ones)."),
+    ] = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LOW,HIGH", help="Grey values shown darkest and lightest, or 'auto'. Once for each file."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Put videos of any origin into one: side by side with names, or blended as the viewer shows them."""
+    from napari_ubam import pipeline
+
+    refuse_to_replace(out, overwrite=overwrite)
+    n = len(files)
+    each = zip(
+        files,
+        one_for_each("--name", name, n, ""),
+        one_for_each("--opacity", opacity, n, None),
+        one_for_each("--blending", blending, n, "translucent"),
+        one_for_each("--colormap", colormap, n, "gray"),
+        map(read_limits, one_for_each("--limits", limits, n, "auto")),
+        strict=True,
+    )
+    with progress_bar() as report:
+        written = pipeline.export([pipeline.FileLayer(*one) for one in each], out, settings, report)
+    say(f"{out} has {written} frames.")
 
 
 @app.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from napari_ubam.errors import UbamError
 from napari_ubam.settings import Settings
 
+T = TypeVar("T")
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before much of the disk is taken.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
@@ -24,6 +26,42 @@ def refuse_to_replace(*paths: Path | None, overwrite: bool) -> None:
     for path in paths:
         if path is not None and path.exists() and not overwrite:
             raise UbamError(f"{path} is there already. Choose another name, or add --overwrite.")
+
+
+def one_for_each(option: str, values: Sequence[T] | None, n: int, default: T) -> list[T]:
+    """Give an option's values, one for each of ``n`` files; the default where it was not given at all.
+
+    Raises
+    ------
+    UbamError
+        If it was given another number of times.
+    """
+    if not values:
+        return [default] * n
+    if len(values) != n:
+        raise UbamError(
+            f"{option}: given {len(values)} times for {n} files. Give it once for each file, in their order."
+        )
+    return list(values)
+
+
+def read_limits(text: str) -> tuple[float, float] | None:
+    """Read contrast limits as ``LOW,HIGH``; None for ``auto``.
+
+    Raises
+    ------
+    UbamError
+        If it is neither.
+    """
+    if text == "auto":
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not (math.isfinite(high - low) and low < high):
+        raise UbamError(f"--limits: '{text}' is neither 'auto' nor two increasing numbers such as 1,3.5.")
+    return low, high
 
 
 def with_settings(cls: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_ubam.pipeline.comparing import compare
     from napari_ubam.pipeline.drawing import Magnifier
     from napari_ubam.pipeline.embedding import embed
+    from napari_ubam.pipeline.exporting import FileLayer, export
     from napari_ubam.pipeline.learning import init, train
     from napari_ubam.pipeline.magnifying import magnify, save_magnified
     from napari_ubam.pipeline.mapping import lay_out
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from napari_ubam.study.track import track
 
 _PUBLIC = {
+    "FileLayer": "napari_ubam.pipeline.exporting",
     "Magnifier": "napari_ubam.pipeline.drawing",
     "check_magnification": "napari_ubam.pipeline.checking",
     "cluster": "napari_ubam.pipeline.clustering",
     "compare": "napari_ubam.pipeline.comparing",
     "deviate": "napari_ubam.pipeline.measuring",
     "embed": "napari_ubam.pipeline.embedding",
+    "export": "napari_ubam.pipeline.exporting",
     "init": "napari_ubam.pipeline.learning",
     "keypoints": "napari_ubam.pipeline.posing",
     "lay_out": "napari_ubam.pipeline.mapping",
@@ -43,12 +46,14 @@ _PUBLIC = {
     "transfer": "napari_ubam.pipeline.transferring",
 }
 __all__ = [
+    "FileLayer",
     "Magnifier",
     "check_magnification",
     "cluster",
     "compare",
     "deviate",
     "embed",
+    "export",
     "init",
     "keypoints",
     "lay_out",

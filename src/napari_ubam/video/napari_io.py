@@ -25,6 +25,7 @@ from napari_ubam.video.write import LOSSLESS_SUFFIXES, write_video
 
 LayerData = tuple[Any, dict[str, Any], str]
 DEFAULT_FPS = 25.0
+_GREY = ("gray", "grey")
 _PATIENCE = 0.5  # seconds before progress is shown
 
 
@@ -59,11 +60,11 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
             frames = open_frames(p, native=True, report=report)
         if frames.problem:
             warnings.warn(frames.problem, stacklevel=2)
-        layers.append((frames, _attributes(frames), "image"))
+        layers.append((frames, attributes_of(frames), "image"))
     return layers
 
 
-def _attributes(frames: FrameSource) -> dict[str, Any]:
+def attributes_of(frames: FrameSource) -> dict[str, Any]:
     """Give the attributes of the layer that shows some frames."""
     about: dict[str, Any] = {"path": str(frames.path), "fps": frames.fps}
     low, high = frames.value_range
@@ -203,10 +204,13 @@ def panel_of(data: Any, meta: dict[str, Any]) -> Panel:
 
 def _colormap(meta: dict[str, Any]) -> np.ndarray | None:
     """Give the layer's colours for 0 to 255 as (256, 3) uint8; None for grey."""
+    wanted = meta.get("colormap", "gray")
+    if isinstance(wanted, str) and wanted in _GREY:
+        return None  # the command line may have no napari
     from napari.utils.colormaps import ensure_colormap
 
-    colormap = ensure_colormap(meta.get("colormap", "gray"))
-    if colormap.name in ("gray", "grey"):
+    colormap = ensure_colormap(wanted)
+    if colormap.name in _GREY:
         return None
     return np.asarray(np.round(colormap.map(np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import av
 import numpy as np
@@ -21,8 +21,7 @@ from PIL import Image
 from napari_ubam.errors import VideoError
 from napari_ubam.files import atomic_path
 from napari_ubam.progress import Progress, Report, silent
-
-Quality = Literal["small", "good", "best"]
+from napari_ubam.settings import Quality
 
 _TICK = Fraction(1, 90_000)  # of variable time stamps [s]
 _GIF_TICK = Fraction(1, 100)  # GIF knows no finer one [s]

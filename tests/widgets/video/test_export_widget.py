@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_ubam.pipeline.layering import blended
 from napari_ubam.video import LazyVideo
 from napari_ubam.widgets.video.export_widget import BESIDE, BLENDED, ExportWidget
-from napari_ubam.widgets.video.shown_layers import blended, shown_image
+from napari_ubam.widgets.video.shown_layers import shown_image
 
 RNG = np.random.default_rng(0)
 VIDEO = RNG.integers(0, 256, (6, 40, 60, 3)).astype(np.uint8)
@@ -55,12 +56,14 @@ def test_some_frames_only(widget, tmp_path, qtbot):
 
 
 def test_side_by_side_with_names(viewer, widget, tmp_path, qtbot):
+    video = np.tile(VIDEO, (1, 6, 1, 1))  # high enough to be left at its size
+    viewer.layers["video"].data = video
     viewer.add_image(VIDEO[..., 0], name="grey")
     widget.arrangement.setCurrentText(BESIDE)
     image = export(qtbot, widget, tmp_path / "v.mkv")[3]
-    at = np.argwhere(np.all(image[:-39, :-59] == VIDEO[3, 0, 0], axis=-1))
-    assert any(np.array_equal(image[y : y + 40, x : x + 60], VIDEO[3]) for y, x in at)
-    assert image.shape[1] > 120
+    at = np.argwhere(np.all(image[:-239, :-59] == video[3, 0, 0], axis=-1))
+    assert any(np.array_equal(image[y : y + 240, x : x + 60], video[3]) for y, x in at)
+    assert image.shape[1] > 60 + 6 * 60
 
 
 @pytest.mark.parametrize("blending", ["additive", "translucent", "minimum", "multiplicative", "opaque"])

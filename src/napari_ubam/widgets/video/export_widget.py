@@ -18,20 +18,22 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ubam.errors import VideoError
+from napari_ubam.pipeline.layering import write_layers
 from napari_ubam.progress import Report
-from napari_ubam.video.write import Quality, write_video
+from napari_ubam.settings import ExportSettings, Layout, Quality
 from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.layers import path_of
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.save_dialog import ask_where_to_save
-from napari_ubam.widgets.video.shown_layers import beside, blended, rate_of, shown_arrows, shown_image
+from napari_ubam.widgets.video.shown_layers import shown_arrows, shown_image
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
 BESIDE, BLENDED = "side by side, with names", "blended, as the viewer shows them"
+_LAYOUTS: dict[str, Layout] = {BESIDE: "side-by-side", BLENDED: "blended"}
 _FILTER = "H.264 (*.mp4);;Lossless (*.mkv);;QuickTime (*.mov);;VP9 (*.webm);;GIF (*.gif);;TIFF (*.tif)"
 _QUALITIES: dict[str, Quality] = {"good": "good", "small file": "small", "best": "best"}
 
@@ -105,18 +107,14 @@ class ExportWidget(DockWidget):
                     raise VideoError(f"{out} is open as the layer '{layer.name}'. Choose another name to write to.")
             images = [shown_image(layer) for layer in layers]
             arrows = [shown_arrows(layer) for layer in self.viewer.layers if _has_arrows(layer)]
-            put = beside if self.arrangement.currentText() == BESIDE else blended
-            frames = range(self.first.value(), self.last.value() + 1)
-            fps, times = rate_of(images)
-            if times is not None:
-                times = times[frames.start : frames.stop] if len(times) >= frames.stop else None
-            quality = _QUALITIES[self.quality.currentText()]
-            pictures = put(images, frames, arrows if self.arrows.isChecked() else ())
+            settings = ExportSettings(
+                layout=_LAYOUTS[self.arrangement.currentText()], quality=_QUALITIES[self.quality.currentText()],
+                start=self.first.value(), stop=self.last.value() + 1,
+            )  # fmt: skip
+            drawn = arrows if self.arrows.isChecked() else []
 
             def step(report: Report) -> int:
-                return write_video(
-                    out, pictures, fps, times=times, quality=quality, total=len(frames), report=report
-                )  # fmt: skip
+                return write_layers(out, images, settings, arrows=drawn, report=report)
 
             self.run_step("exporting", step, lambda n: f"{out} was written: {n} frames.")
 
