@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from napari_ubam.errors import VideoError
-from napari_ubam.video import LazyVideo, indexing, lazy
+from napari_ubam.video import LazyVideo, decoder, indexing, lazy, write_video
 from napari_ubam.video.decoder import Decoder
 from napari_ubam.video.frame_cache import FRAME_CACHE
+from napari_ubam.video.packets import open_container
 
 KINDS = [
     "constant.mp4",
@@ -400,3 +401,34 @@ def test_no_video(kit, tmp_path):
             LazyVideo(tmp_path / name)
     with pytest.raises(VideoError, match=tmp_path.name):
         LazyVideo(tmp_path)
+
+
+def test_a_frame_that_stands_for_itself_is_decoded_alone_however_many_threads_there_are(kit, tmp_path, monkeypatch):
+    read, taken = decoder.read_packets, []
+
+    def with_threads(path):
+        container = open_container(path)
+        container.streams.video[0].codec_context.thread_count = 8
+        return container
+
+    monkeypatch.setattr(decoder, "open_container", with_threads)
+    monkeypatch.setattr(decoder, "read_packets", lambda *of: (taken.append(p.pts) or p for p in read(*of)))
+    monkeypatch.setattr(FRAME_CACHE, "limit", 0)
+    write_video(tmp_path / "copy.mkv", [kit.picture(t) for t in range(kit.n)], 25)
+    video = LazyVideo(tmp_path / "copy.mkv")
+    assert len(video.keyframes) == len(video)
+    taken.clear()
+    for t in (31, 4, 17, 40):
+        video[t]
+    assert len(taken) == 4
+    assert len(list(video.iterate())) == len(video)  # with all its threads
+
+
+def test_a_frame_is_asked_for_by_a_whole_number_of_any_type(videos):
+    video = LazyVideo(videos("constant.mp4"))
+    for t in (7, np.int64(7), np.uint8(7), np.array(7), -len(video) + 7):
+        assert video[t].shape == video.shape[1:]
+        np.testing.assert_array_equal(video[t], video[7])
+    for wrong in (len(video), True, 1.0):
+        with pytest.raises(IndexError):
+            video[wrong]

@@ -62,6 +62,8 @@ class Decoder:
         Which frame each packet becomes.
     damage : Damage
         Where damaged frames are noted.
+    in_order : bool
+        Frames will be asked for one after the other: threads may decode several at a time, in all formats.
 
     Raises
     ------
@@ -69,10 +71,12 @@ class Decoder:
         If the file is missing, or has changed since the index was made.
     """
 
-    def __init__(self, path: Path, index: FrameIndex, damage: Damage) -> None:
+    def __init__(self, path: Path, index: FrameIndex, damage: Damage, *, in_order: bool = False) -> None:
         self.path = path
         self.index = index
         self.damage = damage
+        # several threads want as many frames before they give the first, which is no use where each stands for itself
+        self._one_at_a_time = not in_order and index.number is not None and len(index.keys) == index.length
         self._container: InputContainer | None = None
         self._frames: Iterator[tuple[int, VideoFrame]]
         self._next: int  # the frame that decoding on would give
@@ -105,6 +109,7 @@ class Decoder:
             if self.damage.frames[wanted]:
                 continue
             if self._last is None or self._last[0] != wanted:
+                self._last = None  # the decoder may take its memory again, which is still at hand
                 try:
                     for number, frame in self.decode_to(wanted):
                         self._last = number, frame
@@ -214,7 +219,7 @@ class Decoder:
         self._stream = self._container.streams.video[0]
         self._careful = self.damage.suspected
         # several threads tell of a damaged packet too late to say which one it is
-        self._stream.thread_type = "SLICE" if self._careful else "AUTO"
+        self._stream.thread_type = "SLICE" if self._careful or self._one_at_a_time else "AUTO"
         self._from_start, self._next = True, 0
         self._frames = self._count_frames(read_packets(self._container, self._stream))
 

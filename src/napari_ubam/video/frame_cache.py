@@ -24,22 +24,23 @@ class FrameCache:
         self.limit = limit
         self.size = 0
         self._lock = Lock()
-        self._frames: OrderedDict[tuple[int, int], VideoFrame] = OrderedDict()
+        self._frames: OrderedDict[tuple[int, int], tuple[VideoFrame, int]] = OrderedDict()
 
     def get(self, video: int, t: int) -> VideoFrame | None:
         """Give frame ``t`` of a video, None if it is not here."""
         with self._lock:
-            frame = self._frames.get((video, t))
-            if frame is not None:
-                self._frames.move_to_end((video, t))
-            return frame
+            kept = self._frames.get((video, t))
+            if kept is None:
+                return None
+            self._frames.move_to_end((video, t))
+            return kept[0]
 
-    def keep(self, video: int, t: int, frame: VideoFrame) -> None:
-        """Keep a frame, and forget others if need be."""
+    def keep(self, video: int, t: int, frame: VideoFrame, size: int) -> None:
+        """Keep a frame that takes ``size`` bytes, and forget others if need be."""
         with self._lock:
             self._forget((video, t))
-            self._frames[video, t] = frame
-            self.size += frame_bytes(frame)
+            self._frames[video, t] = frame, size
+            self.size += size
             while self.size > self.limit and len(self._frames) > 1:
                 self._forget(next(iter(self._frames)))
 
@@ -50,9 +51,8 @@ class FrameCache:
                 self._forget(key)
 
     def _forget(self, key: tuple[int, int]) -> None:
-        frame = self._frames.pop(key, None)
-        if frame is not None:
-            self.size -= frame_bytes(frame)
+        if (kept := self._frames.pop(key, None)) is not None:
+            self.size -= kept[1]
 
 
 def frame_bytes(frame: VideoFrame) -> int:

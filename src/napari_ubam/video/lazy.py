@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report, silent
@@ -80,6 +81,7 @@ class LazyVideo(FrameSource):
         self.fps = self._index.packets.fps
         self.problem = self._index.problem
         self._start()
+        self._width = self._height = 0  # not known yet
         first = self._decoded(0)
         self._width, self._height = first.width, first.height
         self._frame_bytes = frame_bytes(first)
@@ -141,11 +143,12 @@ class LazyVideo(FrameSource):
         numbers = range(*slice(start, stop).indices(len(self)))
         if not numbers:
             return
-        with closing(Decoder(self.path, self._index, self._damage)) as decoder:
+        reformatter = VideoReformatter()
+        with closing(Decoder(self.path, self._index, self._damage, in_order=True)) as decoder:
             for t in numbers:
                 for number, frame in decoder.show(t):
                     if number == t:
-                        yield self._converted(frame)
+                        yield self._converted(frame, reformatter)
         self._tell_of_damage()
 
     def close(self) -> None:
@@ -159,7 +162,7 @@ class LazyVideo(FrameSource):
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what another process needs: not what is open."""
-        left_out = {"_lock", "_converting", "_decoder", "_key", "_wanted", "_finalizer"}
+        left_out = {"_lock", "_converting", "_reformatter", "_decoder", "_key", "_wanted", "_finalizer"}
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -169,6 +172,7 @@ class LazyVideo(FrameSource):
 
     def _start(self) -> None:
         self._lock, self._converting = RLock(), Lock()
+        self._reformatter = VideoReformatter()  # a frame's own would be set up anew for each frame
         self._decoder = None
         self._key = next(_numbers)  # in the cache
         self._wanted = _NOTHING  # the frame that was asked for last
@@ -190,7 +194,7 @@ class LazyVideo(FrameSource):
             most = int(_WINDOW * FRAME_CACHE.limit / self._frame_bytes) if going_back else _BEHIND
             for number, frame in decoder.show(t):
                 if t - number < max(most, 1):
-                    FRAME_CACHE.keep(self._key, number, frame)
+                    FRAME_CACHE.keep(self._key, number, frame, self._bytes_of(frame))
             self._tell_of_damage()
         return frame
 
@@ -207,17 +211,19 @@ class LazyVideo(FrameSource):
         return self._decoder
 
     def _picture(self, frame: VideoFrame) -> np.ndarray:
-        with self._converting:  # several threads may have the same frame
-            return self._converted(frame)
+        with self._converting:
+            return self._converted(frame, self._reformatter)
 
-    def _converted(self, frame: VideoFrame) -> np.ndarray:
-        if (frame.width, frame.height) != (self._width, self._height):
-            frame = frame.reformat(self._width, self._height, self._format)
-        image: np.ndarray = frame.to_ndarray(format=self._format)
+    def _converted(self, frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+        image: np.ndarray = reformatter.reformat(frame, self._width, self._height, self._format).to_ndarray()
         return np.ascontiguousarray(np.rot90(image, self._quarter_turns)) if self._quarter_turns else image
 
+    def _bytes_of(self, frame: VideoFrame) -> int:
+        alike = (frame.width, frame.height) == (self._width, self._height)
+        return self._frame_bytes if alike else frame_bytes(frame)
+
     def _tell_of_damage(self) -> None:
-        if self._damage.frames.any() and not self.problem:
+        if not self.problem and self._damage.suspected and self._damage.frames.any():
             self.problem = f"{self.path} is damaged: frames that cannot be decoded are shown as the last good one."
             warnings.warn(self.problem, stacklevel=4)
 

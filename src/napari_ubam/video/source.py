@@ -87,6 +87,8 @@ class FrameSource(ABC):
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Index as numpy does; only the frames that axis 0 asks for are read."""
+        if type(key) is int or isinstance(key, np.integer):  # what a viewer asks for most
+            return self.read([int(key)])[0]
         entries = _expand(key, self.ndim)
         at = next(i for i, entry in enumerate(entries) if entry is not None)
         first = entries[at]
