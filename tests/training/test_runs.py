@@ -1,6 +1,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,16 +71,18 @@ def test_what_is_not_complete_is_no_run(models: Path):
 def test_times_are_foretold_from_an_earlier_training_of_the_same_kind(models: Path):
     run = find_runs(models)[0]
     settings = TrainSettings(device="auto")
-    seconds = {preset: estimate_seconds(preset, settings, step_times(run, settings)) for preset in STEPS}
+    seconds = {preset: estimate_seconds(preset, settings, step_times(run, settings, 32)) for preset in STEPS}
     assert 0 < seconds["standard"] < seconds["thorough"]
     posture, behaviour = (points[-1] for points in run.points.values())
     steps = STEPS["standard"]
     expected = steps.posture * posture.seconds / posture.step + steps.behaviour * behaviour.seconds / behaviour.step
     assert seconds["standard"] == pytest.approx(expected)
     for other in ({"objective": "contrastive"}, {"generator": "vae"}, {"device": "cuda:0"}):
-        assert step_times(run, TrainSettings(**other)) == {}
+        assert step_times(run, TrainSettings(**other), 32) == {}
+    assert step_times(run, settings, 64) == {}
+    assert step_times(replace(run, version="0.0.1"), settings, 32) == {}  # its batches may have had another size
     assert estimate_seconds("standard", settings, {"behaviour": 1.0}) is None
-    assert estimate_seconds("standard", TrainSettings(generator="vae"), step_times(run, settings)) is None
+    assert estimate_seconds("standard", TrainSettings(generator="vae"), step_times(run, settings, 32)) is None
 
 
 def test_time_before_a_resume_counts():

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ import pytest
 
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.presets import STEPS, estimate_seconds
-from napari_ubam.training.speed import measure_steps
+from napari_ubam.training.speed import main, measure_steps
 
 
 @pytest.mark.slow
@@ -31,6 +32,31 @@ def test_what_cannot_be_tried_out_ends_with_an_error(tmp_path: Path):
     settings = TrainSettings(device="cuda:77").model_dump_json()
     command = [sys.executable, "-m", "napari_ubam.training.speed", str(tmp_path), "32", settings]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode != 0
+    assert ended.returncode == 1
+    assert "Error: " in ended.stderr
     assert "cuda:77" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "FOLDER, CROP_SIZE, SETTINGS"),
+        (("FOLDER", "32"), "SETTINGS"),
+        (("nowhere", "32", "{}"), "nowhere is no folder"),
+        (("FOLDER", "many", "{}"), "CROP_SIZE: many: .*integer"),
+        (("FOLDER", "33", "{}"), "CROP_SIZE: 33: .*multiple of 32"),
+        (("FOLDER", "32", "quick"), "SETTINGS: .*JSON"),
+        (("FOLDER", "32", '{"preset": "slow"}'), "SETTINGS: preset .*'quick'"),
+    ],
+)
+def test_wrong_arguments_are_said(tmp_path, monkeypatch, capsys, arguments, said):
+    given = [str(tmp_path) if argument == "FOLDER" else argument for argument in arguments]
+    monkeypatch.setattr(sys, "argv", ["speed", *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    printed, message = capsys.readouterr()
+    assert printed == ""
+    assert re.search(said, message)

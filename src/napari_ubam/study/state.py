@@ -18,11 +18,6 @@ from napari_ubam.study.study import Study
 MODELS = ("posture", "behaviour")  # that embeddings are made with
 _MOST_NAMED = 5  # recordings in a message
 _FORMAT = 2  # of what is written beside the codes, and of how they are computed; raise it when either changes
-_HELD = (
-    "background: the subject never leaves its place, and could not be taken out of it as in the other recordings, so "
-    "this one may seem to deviate. Draw its region so that more of the room is in it, or set Background to median "
-    "(settings of the study), so that all are alike; then train again"
-)
 _STEPS = {"cropped": "Train", "embedded": "Embedding", "measured": "Embedding"}  # and the widget that does it
 
 
@@ -70,7 +65,7 @@ class State:
             else:
                 lines.append(f"{step}: yes")
         if self.held:
-            lines.append(_HELD)
+            lines.append(backgrounds_differ())
         return "\n".join(lines)
 
 
@@ -187,13 +182,16 @@ def file_fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def backgrounds_differ(held: Sequence[str]) -> str:
-    """Warn of the recordings in whose background the subject is, where others' are without it."""
+def backgrounds_differ(held: Sequence[str] = ()) -> str:
+    """Warn of the recordings in whose background the subject is, where others' are without it; of this one by itself
+    if none is named.
+    """
     names = ", ".join(held[:_MOST_NAMED]) + (f" and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else "")
     return (
-        f"A subject that never leaves its place could not be taken out of the background of {names}, as it was in the "
-        "other recordings, so those may seem to deviate. Draw their regions so that more of the room is in them, or "
-        'set background = "median" in study.toml, so that all are alike.'
+        f"A subject that never leaves its place could not be taken out of the background of {names or 'this one'}, as "
+        "it was in the other recordings, which may look like deviation. Draw the region so that more of the room is in "
+        'it, or set background = "median" in the settings of the study (study.toml), so that all are alike; then train '
+        "again."
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_ubam import __version__
 from napari_ubam.training.log import elapsed
 
 if TYPE_CHECKING:
@@ -55,10 +56,14 @@ def estimate_seconds(preset: Preset, settings: TrainSettings, a_step: Mapping[st
     return sum(n * a_step[stage] for stage, n in wanted.items()) if wanted.keys() <= a_step.keys() else None
 
 
-def step_times(run: Run, settings: TrainSettings) -> dict[str, float]:
-    """Tell from an earlier training how long a step of each stage takes [s]: nothing if it trained another network, or
-    elsewhere.
+def step_times(run: Run, settings: TrainSettings, crop_size: int) -> dict[str, float]:
+    """Tell from an earlier training how long a step of each stage takes [s].
+
+    Nothing if it trained another network, elsewhere, on crops of another size, or by another version, whose batches may
+    have had another size.
     """
+    if (run.version, run.crop_size) != (__version__, crop_size):
+        return {}
     if (settings.objective, settings.encoder, settings.generator) != (run.objective, run.encoder, run.generator):
         return {}
     if settings.device not in ("auto", run.device):

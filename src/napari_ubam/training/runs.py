@@ -46,6 +46,10 @@ class Run:
         Its log, by stage.
     is_complete : bool
         Whether it has models to use; else it can be resumed.
+    version : str
+        Of napari-ubam, which says how many frames a step had; empty if unknown.
+    crop_size : int
+        Of the study as it was [px]; 0 if unknown.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Run:
     when: float
     points: dict[str, list[Point]]
     is_complete: bool = True
+    version: str = ""
+    crop_size: int = 0
 
     @property
     def preset(self) -> str:
@@ -232,7 +238,8 @@ def _read(folder: Path, name: str) -> Run | None:
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Run(name, folder, settings, when, read_log(folder / LOG))
+    made = {"version": config.get("version", ""), "crop_size": config.get("crop_size", 0)}
+    return Run(name, folder, settings, when, read_log(folder / LOG), **made)
 
 
 def _read_unfinished(folder: Path, name: str) -> Run | None:

@@ -9,15 +9,17 @@ FOLDER is for what is trained meanwhile, SETTINGS is JSON. It prints the seconds
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
+from napari_ubam.errors import UbamError
 from napari_ubam.progress import Progress
-from napari_ubam.settings import TrainSettings
+from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.training.bank import Footage
 from napari_ubam.training.presets import Steps
 from napari_ubam.training.train import train_models
@@ -73,6 +75,41 @@ def _a_step(times: list[tuple[int, float]]) -> float:
     return (ended - began) / max(1, last - first)
 
 
+def main() -> None:
+    """Print how long steps take, as the arguments ask for; what is wrong with these is said in a line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m napari_ubam.training.speed", description="Try out how long a training's steps take here."
+    )
+    parser.add_argument("folder", type=_folder, metavar="FOLDER", help="for what is trained meanwhile")
+    parser.add_argument("crop_size", type=_crop_size, metavar="CROP_SIZE", help="of the study [px]")
+    parser.add_argument("settings", type=_settings, metavar="SETTINGS", help="of the training, as JSON")
+    given = parser.parse_args()
+    try:
+        print(json.dumps(measure_steps(given.settings, given.crop_size, given.folder)))
+    except UbamError as error:
+        parser.exit(1, f"Error: {error}\n")
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return Path(text)
+
+
+def _crop_size(text: str) -> int:
+    try:
+        return StudySettings.model_validate({"crop_size": text}).crop_size
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error.errors()[0]['msg']}") from error
+
+
+def _settings(text: str) -> TrainSettings:
+    try:
+        return TrainSettings.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise argparse.ArgumentTypeError(" ".join(map(str, (*first["loc"], first["msg"])))) from error
+
+
 if __name__ == "__main__":
-    where, size, how = sys.argv[1:]
-    print(json.dumps(measure_steps(TrainSettings.model_validate_json(how), int(size), Path(where))))
+    main()

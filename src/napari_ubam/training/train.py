@@ -158,6 +158,7 @@ class _Run:
         record = {
             "steps": done.step,
             "batch": done.batch,
+            "crop_size": self.footage[0].frames.shape[1],
             "batches_left_out": done.left_out,
             "learning_rate_share": done.rate,
             "seconds": round(time.monotonic() - start, 1),

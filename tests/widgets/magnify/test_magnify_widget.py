@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_ubam.errors import VideoError
 from napari_ubam.pipeline import drawing
@@ -227,6 +228,18 @@ def test_a_video_is_saved(qtbot, widget, trained, tmp_path, notifications):
     wait(qtbot, widget)
     assert len(open_frames(tmp_path / "magnified.mkv")) == 24
     assert "magnified.mkv was written: 24 frames" in notifications[-1]
+
+
+def test_the_name_that_is_typed_gets_the_suffix_that_is_chosen(qtbot, widget, trained, tmp_path, monkeypatch):
+    widget.session.open(trained.folder)
+    saved = []
+    monkeypatch.setattr(widget, "save_video", saved.append)
+    typed = str(tmp_path / "magnified")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (typed, "Lossless (*.mkv)"))
+    widget.save_button.click()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: ("", ""))  # thought better of it
+    widget.save_button.click()
+    assert saved == [tmp_path / "magnified.mkv"]
 
 
 def test_it_can_be_cancelled(qtbot, widget, trained):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSpinBox
+from qtpy.QtWidgets import QComboBox, QSpinBox
 
 from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
@@ -19,6 +19,7 @@ from napari_ubam.widgets.magnify.magnify_layers import frames_of
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.recording_widget import RecordingWidget
 from napari_ubam.widgets.remembered import RememberedChoices
+from napari_ubam.widgets.save_dialog import ask_where_to_save
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari_ubam.pipeline import Magnifier
     from napari_ubam.study import Recording, Study
 
+_FILTER = "H.264 (*.mp4);;Lossless (*.mkv)"
 _ALL, _AROUND = "all", "around the current one"
 
 
@@ -205,14 +207,9 @@ class MagnifyWidget(RecordingWidget):
         self.magnify()
 
     def _on_save_clicked(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self,
-            "Save the magnified recording",
-            f"{self.recording.currentText()}_magnified.mp4",
-            "H.264 (*.mp4);;Lossless (*.mkv)",
-        )
-        if path:
-            self.save_video(Path(path))
+        name = f"{self.recording.currentText()}_magnified.mp4"
+        if out := ask_where_to_save(self, "Save the magnified recording", name, _FILTER):
+            self.save_video(out)
 
     def _on_range_chosen(self) -> None:
         self.reach.setVisible(self.range.currentText() == _AROUND)

@@ -273,7 +273,7 @@ class TrainWidget(DockWidget):
             return
         chosen = settings.device if settings.device in self._devices else next(iter(self._devices), "")
         used, size = self.runs.used, self.session.settings.crop_size
-        words, a_step = _AS_BEFORE, {} if used is None else step_times(used, settings)
+        words, a_step = _AS_BEFORE, {} if used is None else step_times(used, settings, size)
         if estimate_seconds("quick", settings, a_step) is None:
             words, a_step = _AS_TRIED, self._tried_out(settings, size)
         else:
