@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NORMAL = 1.0  # of a heatmap: no further than reference subjects deviate; shown dark
 BRIGHTEST = 3.5  # of a heatmap: shown brightest
-COLORMAP = "hot"  # in napari
 READABLE = 240  # height of pictures from which on their captions can be read [px]
 ARROW_COLOUR = (0, 255, 255)  # napari's "cyan"
 BLOCKS = 40  # across a region in which faces are hidden
@@ -47,9 +46,16 @@ def overlay_heatmap(frame: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     ndarray of uint8, shape (Y, X, 3)
     """
     share = np.clip((np.asarray(heatmap, np.float32) - NORMAL) / (BRIGHTEST - NORMAL), 0, 1)
+    return np.clip(np.round(FRAME_SHARE * frame + HEAT_SHARE * 255 * glow(share)), 0, 255).astype(np.uint8)
+
+
+def glow(share: np.ndarray) -> np.ndarray:
+    """Colour shares (...) of the brightest: (..., 3) in [0, 1], from black over red and yellow to white.
+
+    Black adds nothing to a picture. Some maps called "hot" begin with a dark red, which would tint all of it.
+    """
     ramp = np.clip(3 * share[..., None] - np.arange(3), 0, 1)
-    glow = 255 * ramp * ramp * (3 - 2 * ramp)  # napari's own "hot", so that it looks as in the viewer
-    return np.clip(np.round(FRAME_SHARE * frame + HEAT_SHARE * glow), 0, 255).astype(np.uint8)
+    return ramp * ramp * (3 - 2 * ramp)
 
 
 def blend(below: np.ndarray | None, picture: np.ndarray, opacity: float, blending: str) -> np.ndarray:

@@ -41,6 +41,7 @@ def test_layers_lie_over_the_video_in_space_and_time(make_napari_viewer, trained
     assert deviation.data.shape == video.data.shape[:3]
     assert deviation.blending == "additive"
     assert deviation.contrast_limits[0] == 1  # what reference subjects show is dark
+    assert deviation.colormap.map(np.zeros(1))[0, :3].max() == 0  # and adds nothing to the picture
     assert image.metadata["ubam"]["settings"]["factor"] == 4
     assert image.metadata["ubam"]["fps"] == video.data.fps
 

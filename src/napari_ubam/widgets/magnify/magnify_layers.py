@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ubam.errors import StudyError
-from napari_ubam.magnify.compose import ARROW_COLOUR, BRIGHTEST, COLORMAP, NORMAL, arrow_width
+from napari_ubam.magnify.compose import ARROW_COLOUR, BRIGHTEST, NORMAL, arrow_width, glow
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
 from napari_ubam.widgets.layers import KEY, about
@@ -15,6 +15,7 @@ from napari_ubam.widgets.magnify.drawn_frames import DeviationVideo, DrawnFrames
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.utils import Colormap
     from napari.viewer import Viewer
 
 
@@ -84,7 +85,7 @@ def show_magnification(
     note["left_as_they_are"] = frames.left
     placed = {"scale": video.scale, "translate": video.translate}
     image = {**placed, "projection_mode": "none"}  # so that napari asks for one frame, and not for a stack of one
-    heat = {"colormap": COLORMAP, "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST), "opacity": GLOW}
+    heat = {"colormap": _colormap(), "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST), "opacity": GLOW}
     width = arrow_width(*frames.original.shape[1:3])
     arrows = {"ndim": 3, "edge_width": width, "edge_color": np.array(ARROW_COLOUR) / 255, "vector_style": "arrow"}
     none = np.zeros((0, 2, 3), np.float32)
@@ -93,6 +94,13 @@ def show_magnification(
         _show(viewer, "image", "deviation", DeviationVideo(frames), {**image, **heat}, note),
         _show(viewer, "vectors", "direction", none, {**placed, **arrows}, note),
     ]
+
+
+def _colormap() -> Colormap:
+    """Give the heatmap's colours, those of the videos that are written without a viewer."""
+    from napari.utils import Colormap
+
+    return Colormap(glow(np.linspace(0, 1, 256)), name="glow")
 
 
 def _show(viewer: Viewer, kind: str, role: str, data: Any, options: dict[str, Any], about_it: dict[str, Any]) -> Layer:
