@@ -8,6 +8,7 @@ CPU = torch.device("cpu")
 def square(n: int = 64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Pictures of a green square in a grey room, the room, and where the square is."""
     room = torch.full((n, 3, 32, 32), -0.2)
+    room[..., -1] = 0.1  # a door
     where = torch.zeros(n, 1, 32, 32)
     where[:, :, 10:20, 12:22] = 1
     green = torch.tensor([-0.6, 0.6, -0.6]).view(3, 1, 1)
@@ -40,6 +41,14 @@ def test_a_subject_stays_where_it_is_in_another_room() -> None:
     assert in_another.float().mean() > 0.5
     seen = (looks - behind).abs().mean(1, keepdim=True) > 0.05
     assert (seen == (where > 0)).float().mean() > 0.95  # but for a rim, where it was
+
+
+def test_a_subject_before_an_unknown_background_stays_in_its_room() -> None:
+    pictures, backgrounds, _ = square()
+    plain = torch.full_like(backgrounds, -0.2)
+    looks, behind = other_looks(pictures, plain, torch.rand_like(backgrounds))
+    assert (behind.amax((2, 3)) == behind.amin((2, 3))).all()  # one colour, though another one
+    assert (looks - pictures).abs().amax((1, 2, 3)).gt(0.05).float().mean() > 0.5
 
 
 def test_what_is_like_the_background_has_no_share() -> None:

@@ -48,7 +48,8 @@ def other_looks(
     """Draw pictures in other looks, without a change of posture: the pictures, and their backgrounds.
 
     Half of the subjects are put in other rooms, subject and room each in other colours; then the colours of four in
-    five pictures are changed as a whole.
+    five pictures are changed as a whole. Where the background is one colour alone, which stands for one that is not
+    known, a subject cannot be cut out whole, and stays where it is.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def other_looks(
     n, device = len(pictures), pictures.device
     subject = Colours.random(n, device).of(pictures)
     room = Colours.random(n, device).of(rooms)
-    moved = (torch.rand(n, 1, 1, 1, device=device) < 0.5).float()
+    known = (backgrounds.amax((2, 3)) > backgrounds.amin((2, 3))).any(1).view(n, 1, 1, 1)
+    moved = (known & (torch.rand(n, 1, 1, 1, device=device) < 0.5)).float()
     placed = torch.lerp(room, subject, subject_share(pictures, backgrounds))
     pictures, backgrounds = torch.lerp(pictures, placed, moved), torch.lerp(backgrounds, room, moved)
     changed = (torch.rand(n, 1, 1, 1, device=device) < 0.8).float()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,6 +47,11 @@ class Footage:
     frames: np.ndarray
     background: np.ndarray
     fps: float
+
+    @cached_property
+    def has_scene(self) -> bool:
+        """Whether there is a picture of the background, from which outlines can be told, and not its colour alone."""
+        return bool(np.ptp(self.background, (0, 1)).any())
 
 
 def chances(subjects: Sequence[str], lengths: Sequence[float]) -> np.ndarray:
@@ -103,7 +109,8 @@ class FrameBank:
     mirrored : bool
         Show the mirror image half of the time: what was seen on one side is then known on the other.
     telling : float
-        Share of the pairs whose second frame is, of some that it might be, the one that `tells` most.
+        Share of the pairs whose second frame is, of some that it might be, the one that `tells` most; any in recordings
+        without a scene.
     """
 
     def __init__(self, footage: list[Footage], mirrored: bool = False, telling: float = 0.5) -> None:
@@ -121,8 +128,9 @@ class FrameBank:
         chosen = self.recordings(rng, n)
         moments = [rng.integers(len(self.footage[r].frames), size=2) for r in chosen]
         for r, moment in list(zip(chosen, moments, strict=True))[: round(n * self.telling)]:
-            candidates = rng.integers(len(self.footage[r].frames), size=CANDIDATES)
-            moment[1] = candidates[tells(self.footage[r], moment[0], candidates).argmax()]
+            if self.footage[r].has_scene:
+                candidates = rng.integers(len(self.footage[r].frames), size=CANDIDATES)
+                moment[1] = candidates[tells(self.footage[r], moment[0], candidates).argmax()]
         pictures = {
             "one": self._stack(chosen, [m[0] for m in moments]),
             "two": self._stack(chosen, [m[1] for m in moments]),
