@@ -82,7 +82,7 @@ def test_a_background_that_holds_the_subject_alone_is_told_with_what_to_do(finis
     assert {json.loads(p.read_text())["is_empty"] for p in finished.cache_folder.glob("*/crops.json")} == {True}
     put_subject_into_background(finished, "h02")
     assert words(finished) == ["measured", "measured, background differs", *["measured"] * 3]
-    assert "Draw its region" in str(state(finished, "h02"))
+    assert "Draw the region" in str(state(finished, "h02"))
     assert not state(finished, "h01").held
     for name in ("h01", "h03", "i01", "i02"):
         put_subject_into_background(finished, name)

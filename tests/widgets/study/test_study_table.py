@@ -107,7 +107,7 @@ def test_the_state_follows_what_is_edited(qtbot, qapp, trained, monkeypatch):
     facts.look_again()
     words = "measured, background differs"
     qtbot.waitUntil(lambda: cell(table, 0, "State").data() == words, timeout=20_000)
-    assert "Draw its region" in cell(table, 0, "State").data(Qt.ItemDataRole.ToolTipRole)
+    assert "Draw the region" in cell(table, 0, "State").data(Qt.ItemDataRole.ToolTipRole)
     assert cell(table, 0, "State").data(Qt.ItemDataRole.ForegroundRole).name() == "#d98c1f"
     session.clear()
     qtbot.waitUntil(lambda: facts.state(trained.recordings[0]).word == "new", timeout=20_000)
