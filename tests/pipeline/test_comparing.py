@@ -131,6 +131,8 @@ def test_sessions_without_days_have_no_trend(finished: Study):
     told = []
     pipeline.compare(finished, FEW.model_copy(update={"baselines": False}), report=told.append)
     assert any("'before' is no number" in progress.message for progress in told)
+    last = [progress for progress in told if progress.stage == "predicting covariates"][-1]
+    assert last.done == last.total > 0
     assert read_result(finished, "trends", "compare").empty
     assert len(read_result(finished, "sessions", "compare")) == 2
 

@@ -65,6 +65,7 @@ def _covariates(
         rows.append((name, len(found.subjects), found.rank_correlation, found.r2, found.p_value, found.smallest_p,
                      np.nan, found.note))  # fmt: skip
         predicted.append(found.subjects.assign(covariate=name))
+        report(Progress("predicting covariates", i + 1, len(wanted)))
     table = pd.DataFrame(rows, columns=list(COVARIATE_COLUMNS))
     table["p_adjusted"] = adjust_p(table["p_value"].to_numpy(float))
     nobody = pd.DataFrame(columns=["subject", "value", "predicted", "covariate"])
