@@ -26,6 +26,7 @@ from napari_ubam.widgets.layers import show_recording
 from napari_ubam.widgets.session import session_of
 
 PLUGIN = "napari-ubam"
+EDGE = 15  # frames at the ends of recordings that are not shown
 PATIENCE = 300.0  # seconds that one stop may take
 
 
@@ -45,7 +46,9 @@ class Tour:
     def __init__(self, study: Study, out: Path, size: tuple[int, int]) -> None:
         self.study, self.out = study, out
         frames = read_result(study, "deviation", "deviate")
-        worst = worst_frame(frames[frames["group"] != study.reference])
+        last = frames.groupby("recording")["frame"].transform("max")
+        inside = frames["frame"].between(EDGE, last - EDGE)  # where the movement around a frame is seen whole
+        worst = worst_frame(frames[inside & (frames["group"] != study.reference)])
         self.recording, self.frame = study.recording(worst["recording"]), int(worst["frame"])
         self.viewer = napari.Viewer()
         self.viewer.window.resize(*size)
