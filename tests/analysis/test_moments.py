@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_ubam.analysis import moments
-from napari_ubam.analysis.moments import Library, Moments, Spacing, Track, ask_for_all, match_moments
+from napari_ubam.analysis.moments import Library, SomeFrames, Spacing, Track, ask_for_all, match_moments
 from napari_ubam.analysis.search import nearest
 
 D = 6
@@ -38,7 +38,7 @@ def test_the_same_as_comparing_contexts_one_by_one(
 def test_some_frames_show_the_same_as_all():
     query, library, rows = track(50, 1), Library([track(300, 2)], 1000), np.array([0, 17, 49])
     for some, every in zip(
-        match_moments(Moments(query, rows), library, 4), match_moments(ask_for_all(query), library, 4), strict=True
+        match_moments(SomeFrames(query, rows), library, 4), match_moments(ask_for_all(query), library, 4), strict=True
     ):
         np.testing.assert_allclose(some, every[rows], atol=1e-4)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from napari_ubam.analysis.moments import Asked, Library, Moments, Spacing, Track, ask_for_all, match_moments
+from napari_ubam.analysis.moments import Asked, Library, SomeFrames, Spacing, Track, ask_for_all, match_moments
 from napari_ubam.analysis.places import Mixtures, landmark_mixtures, mean_mixture, mean_mixtures, mix, unmix
 from napari_ubam.analysis.reference import (
     Alignment,
@@ -149,7 +149,7 @@ class Matcher:
         rows = np.flatnonzero(m.sure)
         rows = rows[spread_rows(len(rows), MOMENTS)]
         others = [s for s in self.subjects if s != m.subject]
-        asked = Moments(self._track(name), rows, self._device)
+        asked = SomeFrames(self._track(name), rows, self._device)
         shown = np.stack([self._shown(asked, s)[0] for s in others], 1)
         return dict(zip(others, landmark_mixtures(self._aligned[name][rows], shown), strict=True))
 

@@ -152,8 +152,8 @@ class Asked(Protocol):
         """Write the squared distances (q, n) of contexts from those of samples (n + window - 1, d), less ``square``."""
 
 
-class Moments:
-    """Any moments of a recording, whose contexts are compared one by one.
+class SomeFrames:
+    """Any frames of a recording, whose contexts are compared one by one.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def ask_for_all(track: Track, device: torch.device | str = "cpu") -> Asked:
     """Ask for all frames of a recording."""
     if track.spacing.is_whole:
         return EveryFrame(track, device)
-    return Moments(track, np.arange(len(track.codes)), device)
+    return SomeFrames(track, np.arange(len(track.codes)), device)
 
 
 def match_moments(asked: Asked, library: Library, n: int) -> tuple[np.ndarray, np.ndarray]:
