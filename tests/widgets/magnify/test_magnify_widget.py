@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_ubam.errors import VideoError
 from napari_ubam.pipeline import drawing
 from napari_ubam.video import open_frames
-from napari_ubam.widgets.layers import find_layer, go_to_frame, show_recording
+from napari_ubam.widgets.layers import current_frame, find_layer, go_to_frame, show_recording
 from napari_ubam.widgets.magnify.magnify_layers import with_time
 from napari_ubam.widgets.magnify.magnify_widget import MagnifyWidget
 from napari_ubam.widgets.session import session_of
@@ -28,6 +28,22 @@ def wait(qtbot, widget):
 
 def drawn(widget):
     return {t for t in range(24) if widget.live.frames.is_ready(t)}
+
+
+def wait_for_image(qtbot, widget, expected):
+    """Wait until the viewer shows an image, and say what stands in the way if it never does."""
+    magnified, errors = widget.viewer.layers["magnified"], []
+    widget.live.failed.connect(errors.append)
+
+    def shown():
+        image, live = magnified._slice.image.raw, widget.live
+        drawn_so = live.frames.kept(current_frame(widget.viewer, live.video)).image
+        assert np.array_equal(image, expected), (
+            f"{np.sum(image != expected)} values differ, {np.sum(drawn_so != expected)} in what was drawn; "
+            f"drawn: {drawn(widget)}, busy: {live._latest.busy}, asked: {live._asked}, errors: {errors}"
+        )
+
+    qtbot.waitUntil(shown, timeout=30_000)
 
 
 def fail(frames, factor=None):
@@ -84,11 +100,11 @@ def test_the_factor_redraws_the_current_frame(qtbot, widget, trained):
         factor.value = value
     qtbot.waitUntil(lambda: drawn(widget) == {10}, timeout=30_000)
     expected = widget.live.magnifier.draw([10], 3)[0].image
-    qtbot.waitUntil(lambda: np.array_equal(magnified._slice.image.raw, expected), timeout=30_000)
+    wait_for_image(qtbot, widget, expected)
     assert magnified.metadata["ubam"]["settings"]["factor"] == 3
     go_to_frame(widget.viewer, video, 15)
     expected = widget.live.magnifier.draw([15], 3)[0].image
-    qtbot.waitUntil(lambda: np.array_equal(magnified._slice.image.raw, expected), timeout=30_000)
+    wait_for_image(qtbot, widget, expected)
     qtbot.waitUntil(lambda: drawn(widget) == {10, *range(15, 24)}, timeout=30_000)  # ahead, as time has moved
 
 
