@@ -5,6 +5,7 @@ import pytest
 
 from napari_ubam import pipeline
 from napari_ubam.errors import VideoError
+from napari_ubam.magnify.compose import BRIGHTEST, FRAME_SHARE, HEAT_SHARE, NORMAL, overlay_heatmap
 from napari_ubam.pipeline import FileLayer
 from napari_ubam.pipeline.layering import ShownImage
 from napari_ubam.progress import Cancelled, Progress
@@ -63,6 +64,18 @@ def test_nothing_is_told_of_videos_that_are_alike(video: Path, tmp_path: Path):
     told: list[str] = []
     pipeline.export([FileLayer(video), FileLayer(video)], tmp_path / "o.mkv", report=lambda p: told.append(p.message))
     assert not any(told)
+
+
+def test_a_heatmap_glows_as_the_magnify_step_lets_it(video: Path, tmp_path: Path):
+    heat = RNG.random((6, 240, 60)).astype(np.float32) * 4
+    np.save(tmp_path / "heat.npy", heat)
+    layers = [
+        FileLayer(video, opacity=FRAME_SHARE),
+        FileLayer(tmp_path / "heat.npy", "", HEAT_SHARE, "additive", "glow", (NORMAL, BRIGHTEST)),
+    ]
+    pipeline.export(layers, tmp_path / "out.mkv", BLENDED)
+    for t, shown in enumerate(read(tmp_path / "out.mkv")):
+        np.testing.assert_allclose(shown, overlay_heatmap(VIDEO[t], heat[t]).astype(int), atol=3)
 
 
 def test_a_heatmap_is_blended_with_colormap_limits_and_opacity(video: Path, tmp_path: Path):

@@ -223,7 +223,10 @@ def export(
     ] = None,
     colormap: Annotated[
         list[str] | None,
-        typer.Option(help="Of grey values, by napari's name. Once for each file ('gray' for coloured ones)."),
+        typer.Option(
+            help="Of grey values: 'glow', that of the heatmaps, or by napari's name. Once for each file ('gray' for "
+            "coloured ones)."
+        ),
     ] = None,
     limits: Annotated[
         list[str] | None,

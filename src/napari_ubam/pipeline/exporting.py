@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_ubam.errors import VideoError
+from napari_ubam.magnify.compose import glow
 from napari_ubam.pipeline.layering import ShownImage, write_layers
 from napari_ubam.progress import Report, silent
 from napari_ubam.settings import ExportSettings
@@ -17,6 +18,7 @@ from napari_ubam.video import FrameSource, open_frames
 from napari_ubam.video.napari_io import attributes_of, fps_of, panel_of, times_of
 
 GREY = "gray"  # napari's name
+GLOW = "glow"  # the name of our heatmaps' colours, which napari does not have
 BLENDINGS = ("translucent", "additive", "minimum", "multiplicative", "opaque")  # napari's names, too
 _OVER = 0.5  # opacity of what lies over another video, so that both can be seen
 
@@ -36,7 +38,7 @@ class FileLayer:
     blending : str
         With what lies below it: one of `BLENDINGS`.
     colormap : str
-        Of grey values, as napari calls it.
+        Of grey values, as napari calls it; ``glow`` is that of the heatmaps.
     limits : (float, float), optional
         Grey values that become black and white; default: as the viewer chooses them.
     """
@@ -94,7 +96,7 @@ def _shown(layer: FileLayer, frames: FrameSource, opacity: float) -> ShownImage:
         )
     if layer.blending not in BLENDINGS:
         raise VideoError(f"There is no blending '{layer.blending}'. Choose one of {', '.join(BLENDINGS)}.")
-    meta["colormap"] = layer.colormap
+    meta["colormap"] = glow(np.linspace(0, 1, 256)) if layer.colormap == GLOW else layer.colormap
     meta["name"] = layer.name or meta["name"]
     meta["contrast_limits"] = layer.limits or meta["contrast_limits"]
     try:
@@ -106,8 +108,8 @@ def _shown(layer: FileLayer, frames: FrameSource, opacity: float) -> ShownImage:
         ) from error
     except KeyError as error:
         raise VideoError(
-            f"There is no colormap '{layer.colormap}'. Choose one of those in napari's list, such as 'hot' "
-            "or 'viridis'."
+            f"There is no colormap '{layer.colormap}'. Choose '{GLOW}', that of our heatmaps, or one in "
+            "napari's list, such as 'viridis'."
         ) from error
     scale = np.array(meta.get("scale", (1.0, 1.0, 1.0))[-2:])
     shown = opacity if layer.opacity is None else layer.opacity

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-GLOW = 0.4  # opacity of the heatmap, so that the magnified frame below it can be seen
+HEAT_OPACITY = 0.4  # opacity of the heatmap, so that the magnified frame below it can be seen
 
 
 def with_time(vectors: np.ndarray, frame: int) -> np.ndarray:
@@ -85,7 +85,12 @@ def show_magnification(
     note["left_as_they_are"] = frames.left
     placed = {"scale": video.scale, "translate": video.translate}
     image = {**placed, "projection_mode": "none"}  # so that napari asks for one frame, and not for a stack of one
-    heat = {"colormap": _colormap(), "blending": "additive", "contrast_limits": (NORMAL, BRIGHTEST), "opacity": GLOW}
+    heat = {
+        "colormap": _colormap(),
+        "blending": "additive",
+        "contrast_limits": (NORMAL, BRIGHTEST),
+        "opacity": HEAT_OPACITY,
+    }
     width = arrow_width(*frames.original.shape[1:3])
     arrows = {"ndim": 3, "edge_width": width, "edge_color": np.array(ARROW_COLOUR) / 255, "vector_style": "arrow"}
     none = np.zeros((0, 2, 3), np.float32)
