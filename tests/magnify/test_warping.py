@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from napari_ubam.magnify import warping
 from napari_ubam.magnify.region import Region
-from napari_ubam.magnify.warping import subject_matte, warp_region, warp_subject
+from napari_ubam.magnify.warping import subject_matte, warp_region, warp_subject, without_specks
 
 HEIGHT, WIDTH = 60, 80
 
@@ -170,6 +171,34 @@ def test_fill_that_is_background_paints_no_subject_out_of_the_frame():
 def test_fill_that_is_no_background_is_painted():
     result = carry(bar_before_a_wall(34), 0, uncovered=1, fill=-80)
     assert np.abs(result[22:38, 44:50] - (wall()[22:38, 44:50] - 80)).max() < 6
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0])
+def test_looking_only_where_the_subject_is_changes_nothing(monkeypatch, angle: float):
+    rng = np.random.default_rng(3)
+    frame, where, scene = bar_before_a_wall(34), region(20, 10, 40, angle=angle), wall()[10:50, 20:60].astype(np.uint8)
+    flow = cv2.GaussianBlur(rng.normal(0, 2, (32, 32, 2)).astype(np.float32), (0, 0), 4)
+    uncovered, fill = rng.random((32, 32)) * (rng.random((32, 32)) < 0.3), 40 * smooth(32, 32, 4) / 255.0 - 20
+    found = warp_subject(frame, where, flow, uncovered, fill, scene)
+    monkeypatch.setattr(warping, "_reached", lambda region, shift, matte: np.ones(shift.shape[:2], bool))
+    np.testing.assert_array_equal(found, warp_subject(frame, where, flow, uncovered, fill, scene))
+
+
+def test_what_noise_puts_into_a_matte_is_left_out_and_thin_limbs_stay():
+    matte = np.zeros((128, 128), np.float32)
+    matte[20:90, 50:70] = 1  # a body
+    matte[60:110, 78:80] = 1  # a limb, 2 px wide, apart from it
+    matte[[5, 100, 120], [10, 20, 120]] = 0.5  # specks
+    matte[110:, :30] = 0.05  # a faint shadow
+    found = without_specks(matte, 4)
+    assert found[:, :40].max() == 0
+    assert found[120, 120] == 0
+    np.testing.assert_array_equal(found[20:90, 50:70], 1)
+    np.testing.assert_array_equal(found[62:108, 78:80], 1)
+
+
+def test_a_matte_of_nothing_stays_so():
+    assert without_specks(np.zeros((33, 20), np.float32), 4).max() == 0
 
 
 def test_a_matte_is_soft_between_background_and_subject():

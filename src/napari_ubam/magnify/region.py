@@ -128,6 +128,11 @@ class Region:
         centre = np.array([self.x, self.y]) + self.side / 2 - 0.5
         return self.vectors_to_frame(points) + centre
 
+    def cells(self, height: int, width: int) -> np.ndarray:
+        """Return where the cells of a grid over the square lie in the frame: (height, width, 2), x and y [px]."""
+        x, y = ((np.arange(n) + 0.5) * 2 / n - 1 for n in (width, height))
+        return self.to_frame(np.stack(np.meshgrid(x, y), -1))
+
     def vectors_to_frame(self, vectors: np.ndarray) -> np.ndarray:
         """Return vectors (..., 2) in units of half the square's side in pixels of the frame."""
         return _turned(vectors * _flip(self.mirrored), self.angle) * (self.side / 2)

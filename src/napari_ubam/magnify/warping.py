@@ -10,6 +10,8 @@ from napari_ubam.magnify.region import Region
 STILL = 1 / 64  # shift below which a pixel stays as it is [px]; OpenCV itself rounds to 1/32
 CLOSED = 1 / 512  # share of the filling below which it cannot be seen
 SCENE, SUBJECT = 10, 25  # grey levels from the background up to which it is that, and from which on it is the subject
+FAINT = 0.1  # mean of the matte in a cell up to which nothing is there
+SPECK = 0.01  # share of all that stands out which is too little for a part of the subject
 
 
 def warp_region(
@@ -77,11 +79,14 @@ def warp_subject(
     """
     result = frame.copy()
     shift = region.vectors_to_frame(flow)
-    moving, filled = region.within(np.abs(shift).max(-1) > STILL), region.within(uncovered > CLOSED)
-    if 0 in moving.shape and 0 in filled.shape:
+    moves, opens = np.abs(shift).max(-1) > STILL, uncovered > CLOSED
+    if not (moves.any() or opens.any()):
         return result
     part, scene = frame[region.rows, region.columns], region.spread(background, smooth=False)
-    matte = subject_matte(part, scene)
+    matte = without_specks(subject_matte(part, scene), region.side / min(flow.shape[:2]))
+    seen = _reached(region, shift, matte)
+    moving = region.within(moves & seen)
+    filled = region.within(opens & (seen | (np.abs(fill).max(-1) >= SCENE)))
     if 0 not in moving.shape:
         map_x, map_y = _sources(moving, shift)
         moved = cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -107,6 +112,31 @@ def subject_matte(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
     return cv2.LUT(contrast, _MATTE)
 
 
+def without_specks(matte: np.ndarray, cell: float) -> np.ndarray:
+    """Leave out of a matte what noise has put there: patches that are small, or far too faint.
+
+    Parameters
+    ----------
+    matte : ndarray of float32, shape (h, w)
+        As `subject_matte` gives it.
+    cell : float
+        Side of the squares in which it is looked at [px].
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+    """
+    height, width = matte.shape
+    coarse = (max(1, round(width / cell)), max(1, round(height / cell)))
+    there = (cv2.resize(matte, coarse, interpolation=cv2.INTER_AREA) > FAINT).astype(np.uint8)
+    _, patch, found, _ = cv2.connectedComponentsWithStats(there, connectivity=8)
+    area = found[:, cv2.CC_STAT_AREA]
+    large = area >= SPECK * area[1:].sum()
+    large[0] = False  # where nothing is
+    kept = cv2.dilate(large[patch].astype(np.float32), np.ones((3, 3), np.uint8))
+    return matte * cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
 def _smooth_step(low: float, high: float) -> np.ndarray:
     at = np.clip((np.arange(256, dtype=np.float32) - low) / (high - low), 0, 1)
     return at * at * (3 - 2 * at)
@@ -119,6 +149,16 @@ def _sources(moving: Region, shift: np.ndarray) -> list[np.ndarray]:
     """Say where the pixels of a region come from, x and y in the frame."""
     fade = moving.fade()
     return [at + fade * moving.spread(shift[..., i].astype(np.float32)) for i, at in enumerate(moving.pixels())]
+
+
+def _reached(region: Region, shift: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """Say which cells (g, g) show the subject, or may show it when moved: in the others nothing changes."""
+    left, top, width, height = cv2.boundingRect((matte > 0).astype(np.uint8))
+    low = np.array([region.columns.start + left, region.rows.start + top])
+    now = region.cells(*shift.shape[:2])
+    ends = np.stack([now, now + shift])  # what fades out comes from between them
+    margin = region.side / min(shift.shape[:2])  # for what lies between cells
+    return np.all((ends.max(0) > low - margin) & (ends.min(0) < low + np.array([width, height]) + margin), -1)
 
 
 def _within(region: Region, part: Region) -> tuple[slice, slice]:
