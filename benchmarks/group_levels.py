@@ -14,12 +14,13 @@ import pandas as pd
 from scipy.signal import lfilter
 from scipy.stats import binomtest
 
+from napari_ubam.analysis.change_points import Change, change_point
 from napari_ubam.analysis.classifier import MODELS, classify_subjects, describe_codes
 from napari_ubam.analysis.groups import compare_groups
 from napari_ubam.analysis.nuisances import compare_nuisances
 from napari_ubam.analysis.periods import find_period
 from napari_ubam.analysis.regression import predict_covariate
-from napari_ubam.analysis.trend import Change, change_point, session_trends
+from napari_ubam.analysis.trend import session_trends
 
 LEVEL = 0.05
 N_SHUFFLES = 19  # the fewest with which a p-value of 0.05 is possible

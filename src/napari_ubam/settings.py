@@ -26,8 +26,8 @@ OneClass = Annotated[
     OneClassKind,
     Field(
         title="One-class machine",
-        description="What says which frames and clips are abnormal, trained on reference subjects. 'gaussian': a broad "
-        "kernel, finds what is unusual together. 'linear': as in the paper, each component by itself.",
+        description="What says which frames are abnormal, trained on reference subjects. 'gaussian': a broad "
+        "kernel, finds what is unusual together. 'linear': as in the paper, each part or component by itself.",
     ),
 ]
 Device = Annotated[

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_ubam.analysis.oneclass import abnormal_shares, shuffled_shares, silhouettes
+from napari_ubam.analysis.oneclass import abnormal_frames, abnormal_shares, shuffled_shares, silhouettes
 from napari_ubam.settings import OneClassKind
 
 Features = dict[str, np.ndarray]
@@ -14,6 +14,14 @@ def cloud() -> Features:
     """Frames of eight healthy subjects and four others, all alike."""
     rng = np.random.default_rng(0)
     return {s: rng.normal(size=(150, 12)) for s in [*HEALTHY, "i0", "i1", "i2", "i3"]}
+
+
+@pytest.fixture
+def parts() -> Features:
+    """How far 16 parts of frames deviate, of as many subjects who are all alike, though each has its own way."""
+    rng = np.random.default_rng(0)
+    names = [*HEALTHY, *(f"i{i}" for i in range(8))]
+    return {s: 0.4 * rng.gamma(40, 1 / 40) * rng.gamma(3, 1 / 3, (150, 16)) for s in names}
 
 
 def moved(features: Features, subjects: str, by: float) -> Features:
@@ -80,3 +88,41 @@ def test_silhouettes_say_where_the_subject_is_not_what_it_wears():
     np.testing.assert_array_equal(pale, dark)
     assert pale[:8, :4].min() == 1
     assert pale.sum() == 32
+
+
+@KINDS
+def test_subjects_who_are_alike_have_as_many_abnormal_frames(parts: Features, kind: OneClassKind):
+    found = abnormal_frames(parts, HEALTHY, kind=kind).set_index("subject")["abnormal"]
+    assert list(found.index) == list(parts)
+    assert found[:8].mean() == pytest.approx(5, abs=4)
+    assert found[8:].mean() == pytest.approx(found[:8].mean(), abs=5)
+
+
+@KINDS
+def test_a_subject_with_a_few_parts_far_off_is_abnormal(parts: Features, kind: OneClassKind):
+    odd = {s: np.concatenate([x[:, :3] + (s[0] == "i"), x[:, 3:]], 1) for s, x in parts.items()}
+    found = abnormal_frames(odd, HEALTHY, kind=kind).set_index("subject")["abnormal"]
+    assert found[8:].min() > 3 * found[:8].mean()
+    assert found[:8].mean() < 10
+
+
+def test_a_subject_who_deviates_less_is_not_abnormal(parts: Features):
+    found = abnormal_frames({s: x / (1 + (s == "i0")) for s, x in parts.items()}, HEALTHY)
+    assert found.set_index("subject").loc["i0", "abnormal"] < 1
+
+
+@KINDS
+def test_a_reference_subject_is_judged_like_any_other(parts: Features, kind: OneClassKind):
+    """The same subject under two names: as a reference subject, and not as one."""
+    rest = {s: x for s, x in parts.items() if s in HEALTHY[1:]}
+    twice = {"h0": 3 * parts["h0"], "i0": 3 * parts["h0"], **rest}
+    found = abnormal_frames(twice, ["h0", *HEALTHY[1:]], kind=kind).set_index("subject")["abnormal"]
+    without = abnormal_frames({"i0": twice["i0"], **rest}, HEALTHY[1:], kind=kind).set_index("subject")["abnormal"]
+    assert found["h0"] == pytest.approx(without["i0"], abs=10)
+    assert found["h0"] > 50
+
+
+@KINDS
+def test_parts_that_do_not_deviate_are_no_error(kind: OneClassKind):
+    found = abnormal_frames({s: np.zeros((4, 5)) for s in ("h0", "h1", "i0")}, ["h0", "h1"], kind=kind)
+    assert found["abnormal"].between(0, 100).all()

@@ -3,17 +3,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.signal import lfilter
 
-from napari_ubam.analysis.trend import (
-    CHANGE_COLUMNS,
-    MIXED,
-    SLOPES,
-    TREND_COLUMNS,
-    change_point,
-    change_points,
-    session_trends,
-)
+from napari_ubam.analysis.trend import MIXED, SLOPES, TREND_COLUMNS, session_trends
 from napari_ubam.errors import StudyError
 
 
@@ -71,31 +62,3 @@ def test_subjects_with_one_session_and_missing_scores_do_not_count():
 def test_sessions_that_are_no_days_are_an_error():
     with pytest.raises(StudyError, match="Session 'after' is no number"):
         session_trends(table(0.5).replace({"session": {"14": "after"}}))
-
-
-def test_a_change_point_is_where_the_level_changes():
-    scores = np.array([5.0, 5.1, 4.9, 5.05, 2, 2.1, 1.9, 2.05])
-    found = change_point(np.arange(8), scores)
-    assert (found.first, found.size) == (4, pytest.approx(-3))
-    assert found.p_independent == pytest.approx(2 / math.comb(8, 4), abs=0.01)
-    assert found.p_independent <= found.p_value <= 0.05
-    assert found.smallest == 2 / math.comb(8, 4)
-    mixed = np.random.default_rng(0).permutation(8)
-    assert change_point(mixed, scores[mixed]).first == 4
-    assert change_point([0, 1, 2], [1, 1, 1]).p_value == 1
-
-
-def test_sessions_that_drift_have_change_points_no_more_often_than_others():
-    rng = np.random.default_rng(0)
-    scores = lfilter([1.0], [1.0, -0.5], rng.standard_normal((100, 40)))[:, 30:]
-    found = [change_point(np.arange(10), own) for own in scores]
-    assert np.mean([c.p_independent <= 0.05 for c in found]) > 0.12
-    assert np.mean([c.p_value <= 0.05 for c in found]) <= 0.1
-
-
-def test_change_points_have_a_row_a_subject_with_four_sessions():
-    scores = table(0.0, n=2, noise=0.1)
-    late = scores["session"].isin(["7", "14"])
-    result = change_points(scores.assign(deviation=scores["deviation"] + 3 * late)[:-2])
-    assert tuple(result.columns) == CHANGE_COLUMNS
-    assert result[["subject", "last_before", "first_after"]].to_numpy().tolist() == [["s0", 3, 7]]

@@ -1,4 +1,4 @@
-"""What share of a subject's frames is abnormal, before and after magnification.
+"""What share of a subject's frames is abnormal: of what was measured, and before and after magnification.
 
 After Brattoli et al. 2021 (Extended Data), who train a linear one-class support vector machine on ImageNet features of
 healthy frames. Such a machine parts the frames from the origin by a plane (SchÃ¶lkopf et al., Neural Computation 13,
@@ -6,11 +6,14 @@ healthy frames. Such a machine parts the frames from the origin by a plane (SchÃ
 kernel is a Gaussian, so broad that it is nearly linear; or the machine is linear, and sees how near each component is
 to its middle from above and from below: as the network's own features are, none is negative, and the origin is what is
 far off everywhere. Nobody is scored by a machine that saw them.
+
+Codes spread along the movement, and whoever moves less lies in the midst of them, however unusual. So groups are
+compared by how near frames are to their reference postures, from which movement and build are gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -24,7 +27,7 @@ from napari_ubam.models.objectives import FOREGROUND
 from napari_ubam.settings import OneClassKind
 
 BREADTH = 0.3  # of the Gaussian kernel: gamma times the number of components, which have unit variance
-FAR = 3.0  # standard deviations of a component from its middle: for the linear machine nothing is farther
+FAR = 3.0  # standard deviations of a component from its middle, or units of a part: nothing is farther
 SILHOUETTE = 16  # px of the side of the pictures that stand for a frame's pixels
 
 Features = Mapping[str, np.ndarray]  # of each subject's frames, (n, d)
@@ -51,6 +54,47 @@ def silhouettes(frames: np.ndarray, background: np.ndarray, size: int = SILHOUET
     shares = [np.clip(np.abs(frame - still).mean(-1) / 127.5 / FOREGROUND, 0, 1) for frame in frames]
     small = [cv2.resize(share, (size, size), interpolation=cv2.INTER_AREA) for share in shares]
     return np.array(small, np.float32).reshape(len(frames), size * size)
+
+
+def abnormal_frames(
+    parts: Features, references: Sequence[str], nu: float = 0.05, kind: OneClassKind = "linear", n_components: int = 8
+) -> pd.DataFrame:
+    """Say what share of each subject's frames is abnormal, by how near their parts are to the reference posture.
+
+    A machine sees the nearness of each part: 1 at the reference posture, 0 from `FAR` on. The plane of the linear
+    machine parts what is near from what is far off everywhere. One is trained for each reference subject left out;
+    a reference subject is scored by the one that left it out, anyone else by each in turn, of which the mean is taken.
+
+    Parameters
+    ----------
+    parts : mapping of str to ndarray, shape (n, K)
+        How far each part of every subject's frames deviates, measured without the subject itself
+        (`napari_ubam.analysis.deviation.Deviation`).
+    references : sequence of str
+        The reference subjects, at least two.
+    nu : float
+        About which share of the frames that a machine is trained on it calls abnormal, 0 to 1.
+    kind : {"linear", "gaussian"}
+        The machine, see above.
+    n_components : int
+        How many principal components of the nearness a Gaussian machine sees.
+
+    Returns
+    -------
+    DataFrame
+        One row a subject, in the order of ``parts``: ``subject``, ``abnormal`` [%].
+    """
+    near = {subject: 1 - np.clip(own / FAR, 0, 1) for subject, own in parts.items()}
+    shares: dict[str, list[float]] = {subject: [] for subject in near}
+    for kept, judged in _leaving_out(list(near), references):
+        trained_on = np.concatenate([near[s] for s in kept])
+        if kind == "linear":
+            machine = OneClassSVM(kernel="linear", nu=nu).fit(trained_on)
+        else:
+            machine = _machine(trained_on, n_components, nu, kind)
+        for subject in judged:
+            shares[subject].append(_abnormal(machine, near[subject]))
+    return pd.DataFrame([(s, np.mean(found)) for s, found in shares.items()], columns=["subject", "abnormal"])
 
 
 def abnormal_shares(
@@ -82,11 +126,10 @@ def abnormal_shares(
         One row a subject, in the order of ``before``: ``subject``, ``before``, ``after`` and ``change`` [%].
     """
     shares: dict[str, list[tuple[float, float]]] = {subject: [] for subject in before}
-    for left_out in references:
-        machine = _machine(np.concatenate([before[s] for s in references if s != left_out]), n_components, nu, kind)
-        for subject, found in shares.items():
-            if subject == left_out or subject not in references:
-                found.append((_abnormal(machine, before[subject]), _abnormal(machine, after[subject])))
+    for kept, judged in _leaving_out(list(before), references):
+        machine = _machine(np.concatenate([before[s] for s in kept]), n_components, nu, kind)
+        for subject in judged:
+            shares[subject].append((_abnormal(machine, before[subject]), _abnormal(machine, after[subject])))
     rows = [(subject, *np.mean(found, 0)) for subject, found in shares.items()]
     table = pd.DataFrame(rows, columns=["subject", "before", "after"])
     return table.assign(change=table["after"] - table["before"])
@@ -129,6 +172,12 @@ def shuffled_shares(
     return pd.concat(tables, ignore_index=True)
 
 
+def _leaving_out(subjects: Sequence[str], references: Sequence[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Leave each reference subject out in turn: which ones are kept, and who is judged by them."""
+    for left_out in references:
+        yield [s for s in references if s != left_out], [s for s in subjects if s == left_out or s not in references]
+
+
 def _machine(features: np.ndarray, n_components: int, nu: float, kind: OneClassKind) -> Pipeline:
     n = min(n_components, len(features), features.shape[1])
     components = PCA(n, whiten=True, svd_solver="covariance_eigh")
@@ -145,5 +194,5 @@ def _nearness(components: np.ndarray) -> np.ndarray:
     return 1 - np.clip(np.concatenate([components, -components], axis=1) / FAR, 0, 1)
 
 
-def _abnormal(machine: Pipeline, features: np.ndarray) -> float:
+def _abnormal(machine: Pipeline | OneClassSVM, features: np.ndarray) -> float:
     return 100 * float((machine.predict(features) < 0).mean())

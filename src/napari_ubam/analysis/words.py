@@ -11,7 +11,7 @@ import pandas as pd
 
 FEW = 6  # subjects in a group
 ENOUGH = 19  # reference subjects for a single subject to reach p = 0.05
-SPOKEN = {"important": "the share of frames with important deviation", "abnormal": "the share of abnormal clips"}
+SPOKEN = {"important": "the share of frames with important deviation", "abnormal": "the share of abnormal frames"}
 
 
 def findings(

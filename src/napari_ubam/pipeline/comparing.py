@@ -10,21 +10,22 @@ import pandas as pd
 from napari_ubam.analysis.groups import compare_all_groups, compare_groups
 from napari_ubam.analysis.important import counted_frames, group_means, important_frames
 from napari_ubam.analysis.nuisances import compare_nuisances
-from napari_ubam.analysis.oneclass import abnormal_shares
+from napari_ubam.analysis.oneclass import abnormal_frames
 from napari_ubam.analysis.paired import compare_sessions
 from napari_ubam.errors import Problem, StudyError
-from napari_ubam.pipeline.classifying import Clips, classify, read_clips
+from napari_ubam.pipeline.classifying import classify, read_clips
 from napari_ubam.pipeline.dictionary import columns_of
 from napari_ubam.pipeline.phasing import over_phases
 from napari_ubam.pipeline.relating import related
 from napari_ubam.pipeline.timing import over_time
 from napari_ubam.progress import Progress, Report, silent
+from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import CompareSettings
-from napari_ubam.study import Recording, Study, read_result, record_run, write_result
+from napari_ubam.study import Recording, Study, read_reference, read_result, record_run, write_result
 
 MEASURES = ("deviation", "important", "abnormal")
 FACTS = ("seconds", "fps", "speed", "brightness", "size")  # of recordings, which may separate groups
-N_COMPONENTS = 8  # of the behaviours that the one-class machine sees, as in the step `check`
+N_FRAMES = 200  # of each recording that the one-class machine sees, evenly spread
 
 
 def compare(study: Study, settings: CompareSettings | None = None, *, report: Report = silent) -> list[Problem]:
@@ -64,7 +65,7 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
     nuisances = _nuisance_names(study, settings)
     measured = [r for r in study.recordings if r.name in set(recordings["recording"])]
     clips = read_clips(study, measured)
-    scores = _scores(study, subjects, frames, clips, settings)
+    scores = _scores(study, subjects, frames, measured, settings)
     n, seed = settings.n_permutations, settings.seed
     groups = compare_groups(scores, study.reference, measures=MEASURES, n_permutations=n, seed=seed)
     about = _about_subjects(recordings, measured, nuisances)
@@ -93,21 +94,28 @@ def compare(study: Study, settings: CompareSettings | None = None, *, report: Re
 
 
 def _scores(
-    study: Study, subjects: pd.DataFrame, frames: pd.DataFrame, clips: list[Clips], settings: CompareSettings
+    study: Study, subjects: pd.DataFrame, frames: pd.DataFrame, measured: list[Recording], settings: CompareSettings
 ) -> pd.DataFrame:
     """Give every subject's measures."""
-    by_subject: dict[str, list[np.ndarray]] = {}
-    for own in clips:
-        by_subject.setdefault(own.recording.subject, []).append(own.behaviour)
-    behaviours = {subject: np.concatenate(parts) for subject, parts in by_subject.items()}
-    references = [s for s in behaviours if study.subjects[s] == study.reference]
-    abnormal = abnormal_shares(
-        behaviours, behaviours, references, N_COMPONENTS, settings.error_rate, settings.one_class
-    )
+    parts = _parts_by_subject(study, measured)
+    references = [s for s in parts if study.subjects[s] == study.reference]
+    abnormal = abnormal_frames(parts, references, settings.error_rate, settings.one_class)
     important = important_frames(frames, study.reference, settings.error_rate)
-    return subjects.merge(important[["subject", "important"]], "left", "subject").merge(
-        abnormal[["subject", "before"]].rename(columns={"before": "abnormal"}), "left", "subject"
-    )
+    return subjects.merge(important[["subject", "important"]], "left", "subject").merge(abnormal, "left", "subject")
+
+
+def _parts_by_subject(study: Study, measured: list[Recording]) -> dict[str, np.ndarray]:
+    """Give how far the parts of evenly spread frames deviate, of reliable ones where the subject has any."""
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for recording in measured:
+        reference = read_reference(study, recording.name)
+        found.setdefault(recording.subject, []).append((reference.parts.astype(float), reference.reliable))
+    parts = {}
+    for subject, recordings in found.items():
+        some = any(reliable.any() for _, reliable in recordings)
+        counted = [own[reliable] if some else own for own, reliable in recordings]
+        parts[subject] = np.concatenate([own[spread_rows(len(own), N_FRAMES)] for own in counted])
+    return parts
 
 
 def session_scores(frames: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFrame:

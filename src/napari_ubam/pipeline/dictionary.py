@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 _MEANINGS = {  # unit and meaning of a column, the same in all tables
-    "abnormal": ("%", "share of the clips that a one-class machine of other reference subjects calls abnormal"),
+    "abnormal": ("%", "share of the frames that a one-class machine of other reference subjects calls abnormal"),
     "accuracy": ("0 to 1", "share of unseen subjects that are put into the right group"),
     "as_well": ("yes or no", "separates the groups beyond chance, and as well as posture within its confidence limits"),
     "aside": (
@@ -53,7 +53,10 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "important": ("%", "share of the frames beyond what other reference subjects exceed in few of theirs"),
     "kruskal_h": ("", "Kruskal and Wallis' H"),
     "label": ("", "what was on"),
-    "p_independent": ("0 to 1", "p-value if without a change one session says nothing of the next"),
+    "p_independent": (
+        "0 to 1",
+        "p-value by how much a change explains: if without one no session says anything of the next",
+    ),
     "last_before": ("days", "last session before the change point"),
     "last_session": ("days", "the last session"),
     "left": ("impairments", "how much of the impairment is left in the last session: 0 none, 1 all"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from napari_ubam.analysis.change_points import change_points
 from napari_ubam.analysis.classifier import describe_codes
 from napari_ubam.analysis.recovery import Recovery, judge_recovery
-from napari_ubam.analysis.trend import change_points, days_of, session_trends
+from napari_ubam.analysis.trend import days_of, session_trends
 from napari_ubam.errors import StudyError
 from napari_ubam.pipeline.classifying import Clips
 from napari_ubam.progress import Progress, Report

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LABELS = {
     "deviation": "deviation",
     "important": "important frames [%]",
-    "abnormal": "abnormal clips [%]",
+    "abnormal": "abnormal frames [%]",
 }
 _SPREAD = 0.18
 
