@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from napari_ubam import pipeline
 from napari_ubam.errors import StudyError
 from napari_ubam.settings import CompareSettings
-from napari_ubam.study import Study, read_result
+from napari_ubam.study import Study, read_reference, read_result, write_reference
 
 FEW = CompareSettings(n_permutations=100, n_shuffles=3)
 TABLES = (
@@ -45,6 +47,29 @@ def test_scores_have_one_row_a_subject(compared: Study):
     scores = read_result(compared, "scores", "compare")
     assert list(scores["subject"]) == ["h01", "h02", "h03", "i01", "i02", "i03"]
     assert scores[["important", "abnormal"]].apply(lambda x: x.between(0, 100)).all(axis=None)
+
+
+def test_frames_without_a_good_reference_are_not_called_abnormal(finished: Study):
+    few = FEW.model_copy(update={"n_shuffles": 0, "baselines": False})
+    shares = []
+    for deviates in (1.0, 100.0):
+        for recording in finished.recordings:
+            found = read_reference(finished, recording.name)
+            late = np.arange(len(found.frame)) >= 10
+            write_reference(
+                finished,
+                recording.name,
+                replace(found, parts=np.where(late, 1, deviates)[:, None] * found.parts, reliable=late),
+            )
+        pipeline.compare(finished, few)
+        shares.append(read_result(finished, "scores", "compare")["abnormal"].tolist())
+    assert shares[0] == shares[1]
+
+
+def test_reference_postures_that_are_missing_are_told_of(finished: Study):
+    shutil.rmtree(finished.results_folder / "reference")
+    with pytest.raises(StudyError, match="deviate"):
+        pipeline.compare(finished, FEW)
 
 
 def test_unseen_subjects_are_classified_beside_baselines(compared: Study):
