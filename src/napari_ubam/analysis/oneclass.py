@@ -88,6 +88,7 @@ def abnormal_frames(
     shares: dict[str, list[float]] = {subject: [] for subject in near}
     for kept, judged in _leaving_out(list(near), references):
         trained_on = np.concatenate([near[s] for s in kept])
+        machine: Pipeline | OneClassSVM
         if kind == "linear":
             machine = OneClassSVM(kernel="linear", nu=nu).fit(trained_on)
         else:
