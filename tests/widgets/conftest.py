@@ -98,3 +98,14 @@ def trained(tmp_path_factory) -> Study:
     pipeline.embed(study)
     pipeline.deviate(study)
     return study
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugins_read_once():
+    """Let napari find the plugins once: it reads all their manifests anew for every viewer, and takes what is new."""
+    from npe2 import PluginManifest
+
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        yield
