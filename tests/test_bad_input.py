@@ -72,6 +72,7 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("damage", [missing, no_video, empty])
 def test_broken_video_is_left_out_and_the_others_go_on(finished: Study, damage: Callable[[Path], None]):
     path = finished.recording("i02").path

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from napari_ubam.settings import (
     TrainSettings,
 )
 from napari_ubam.study import Study
+from napari_ubam.training.modules import LandmarkModule
 from napari_ubam.video import open_frames
 
 Run = Callable[..., tuple[int, str, str]]
@@ -327,22 +329,29 @@ def test_stop_and_resume_from_another_program(finished: Study, run: Run):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a single process")
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a queue's time limit"])
-def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(finished: Study, told: signal.Signals):
-    process = start("train", finished.folder, "--preset", "quick", "--device", "cpu")
-    log = finished.models_folder / "unfinished" / "training.csv"
-    try:  # a loaded machine takes minutes: the suite's own limit of time is the only one
-        while not (log.exists() and len(log.read_text().splitlines()) > 1):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-        process.send_signal(told)
-        _, messages = process.communicate()
-    finally:
-        process.kill()
-    assert process.returncode == 130, messages
+def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(
+    run: Run, finished: Study, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
+):
+    loss = LandmarkModule.loss
+
+    def interrupted(module: LandmarkModule, batch: Any) -> Any:
+        if module.step == 2:
+            os.kill(os.getpid(), told)
+        return loss(module, batch)
+
+    monkeypatch.setattr(LandmarkModule, "loss", interrupted)
+    code, _, messages = run("train", finished.folder, "--preset", "quick", "--device", "cpu")
+    assert code == 130, messages
     assert f"Go on with: napari-ubam train {finished.folder} --resume" in messages
     assert "Traceback" not in messages
     assert (finished.models_folder / "unfinished" / "posture.checkpoint.safetensors").exists()
+    assert logged_steps(finished) == [1, 10]  # it is told to stop at the next report
+
+
+def logged_steps(study: Study) -> list[int]:
+    return pd.read_csv(study.models_folder / "unfinished" / "training.csv")["step"].tolist()
 
 
 def test_stopped_while_reading_videos_there_is_nothing_to_resume(

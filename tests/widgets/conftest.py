@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,13 @@ def make_frames(seed: int, n_frames: int = N_FRAMES) -> np.ndarray:
     for t in range(n_frames):
         frames[t, 16:32, 4 * t : 4 * t + 16] = 200
     return frames
+
+
+@pytest.fixture(autouse=True)
+def quick_garbage_collection() -> None:
+    """Leave out what lives already, as for all tests, but before every one: they load much when they first need it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +76,12 @@ def study(tmp_path, recordings) -> Study:
 
 
 @pytest.fixture
-def notifications():
-    """Collect what napari tells the user."""
-    from napari.utils.notifications import notification_manager
+def notifications(monkeypatch):
+    """Collect what napari tells the user; the console gets no coloured tracebacks, which take a second each."""
+    from napari.utils.notifications import ErrorNotification, notification_manager
 
     told: list[str] = []
+    monkeypatch.setattr(ErrorNotification, "__str__", lambda notification: notification.message)
 
     def keep(notification) -> None:
         told.append(notification.message)
