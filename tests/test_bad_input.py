@@ -25,9 +25,14 @@ QUICK = TrainSettings(preset="quick", device="cpu")
 CPU = MagnifySettings(device="cpu")
 
 
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cohort(tmp_path_factory.mktemp("cohort"), n_healthy=2, n_impaired=1, n_frames=8, size=32)
+
+
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return write_cohort(tmp_path / "cohort", n_healthy=2, n_impaired=1, n_frames=8, size=32)
+def table(filmed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(filmed.parent, tmp_path / "cohort") / filmed.name
 
 
 @pytest.fixture

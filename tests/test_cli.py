@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,9 +55,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cohort(tmp_path_factory.mktemp("cohort"), n_healthy=2, n_impaired=1, n_frames=12, size=32)
+
+
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return write_cohort(tmp_path / "cohort", n_healthy=2, n_impaired=1, n_frames=12, size=32)
+def table(filmed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(filmed.parent, tmp_path / "cohort") / filmed.name
 
 
 def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, few_steps: None):
@@ -332,8 +338,10 @@ def test_stop_and_resume_from_another_program(finished: Study, run: Run):
 @pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a queue's time limit"])
 def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(
-    run: Run, finished: Study, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
+    run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
 ):
+    study = tmp_path / "study"
+    run("init", study, "--recordings", table, "--reference", "healthy", "--crop-size", 32)
     loss = LandmarkModule.loss
 
     def interrupted(module: LandmarkModule, batch: Any) -> Any:
@@ -342,16 +350,13 @@ def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(
         return loss(module, batch)
 
     monkeypatch.setattr(LandmarkModule, "loss", interrupted)
-    code, _, messages = run("train", finished.folder, "--preset", "quick", "--device", "cpu")
+    code, _, messages = run("train", study, "--preset", "quick", "--device", "cpu")
     assert code == 130, messages
-    assert f"Go on with: napari-ubam train {finished.folder} --resume" in messages
+    assert f"Go on with: napari-ubam train {study} --resume" in messages
     assert "Traceback" not in messages
-    assert (finished.models_folder / "unfinished" / "posture.checkpoint.safetensors").exists()
-    assert logged_steps(finished) == [1, 10]  # it is told to stop at the next report
-
-
-def logged_steps(study: Study) -> list[int]:
-    return pd.read_csv(study.models_folder / "unfinished" / "training.csv")["step"].tolist()
+    unfinished = Study.open(study).models_folder / "unfinished"
+    assert (unfinished / "posture.checkpoint.safetensors").exists()
+    assert pd.read_csv(unfinished / "training.csv")["step"].tolist() == [1, 10]  # it stops at the next report
 
 
 def test_stopped_while_reading_videos_there_is_nothing_to_resume(

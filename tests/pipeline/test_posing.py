@@ -22,7 +22,7 @@ from napari_ubam.study import (
 from napari_ubam.study.boxes import Boxes, write_boxes
 from napari_ubam.study.keypoints import read_keypoints
 
-NAMES = tuple(JOINTS[:3])
+NAMES = tuple(JOINTS[:5])
 
 
 def write_table(path: Path, joints: np.ndarray, score: float = 1.0) -> Path:

@@ -96,17 +96,17 @@ def test_the_papers_network_gives_models_that_can_be_used(
     assert codes.std(0).max() > 0
 
 
-def test_what_is_written_beside_the_weights(train_in: Train, tmp_path: Path) -> None:
-    train_in(tmp_path, seed=3)
-    config = json.loads((tmp_path / "posture" / "config.json").read_text())
+def test_what_is_written_beside_the_weights(complete: Complete) -> None:
+    folder = complete(seed=1)
+    config = json.loads((folder / "posture" / "config.json").read_text())
     assert config["kind"] == "LandmarkEncoder"
     assert config["steps"] == 5
-    assert config["settings"]["seed"] == 3
+    assert config["settings"]["seed"] == 1
     assert config["device"] == "cpu"
     assert config["version"]
-    assert json.loads((tmp_path / "settings.json").read_text()) == config["settings"]
-    rows = pd.read_csv(tmp_path / "training.csv")
-    assert logged(tmp_path) == [(stage, step) for stage in (TOGETHER, "behaviour") for step in range(1, 6)]
+    assert json.loads((folder / "settings.json").read_text()) == config["settings"]
+    rows = pd.read_csv(folder / "training.csv")
+    assert logged(folder) == [(stage, step) for stage in (TOGETHER, "behaviour") for step in range(1, 6)]
     assert np.isfinite(rows["loss"]).all()
     assert (rows["seconds"] >= 0).all()
 

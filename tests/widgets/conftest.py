@@ -1,4 +1,5 @@
 import gc
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +52,18 @@ def frames() -> np.ndarray:
     return make_frames(5)
 
 
+@pytest.fixture(scope="session")
+def filmed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("filmed")
+    for i in range(4):
+        write_video(folder / f"walk_{i}.mkv", make_frames(i), fps=10)
+    return folder
+
+
 @pytest.fixture
-def videos(tmp_path) -> list[Path]:
+def videos(filmed, tmp_path) -> list[Path]:
     """Give four small videos."""
-    paths = [tmp_path / "videos" / f"walk_{i}.mkv" for i in range(4)]
-    for i, path in enumerate(paths):
-        path.parent.mkdir(exist_ok=True)
-        write_video(path, make_frames(i), fps=10)
-    return paths
+    return sorted(shutil.copytree(filmed, tmp_path / "videos").iterdir())
 
 
 @pytest.fixture
