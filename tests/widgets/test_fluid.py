@@ -170,4 +170,4 @@ def test_while_it_magnifies_and_plays(qtbot, make_napari_viewer, finished, clock
         widget.form.fields["factor"].value = factor
         go_to_frame(widget.viewer, widget.live.video, frame)
         qtbot.waitUntil(lambda frame=frame: widget.live.frames.is_ready(frame), timeout=60_000)
-    assert_fluid(clock, "DockWidget._on_progressed", "LatestCall._on_ended", "LiveMagnification._on_time_moved")
+    assert_fluid(clock, "DockWidget._on_progressed", "LatestCall._on_time", "LiveMagnification._on_time_moved")
