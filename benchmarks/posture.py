@@ -52,6 +52,7 @@ from napari_ubam.training.recipes import frame_bank, posture_recipe
 from napari_ubam.training.train import STEPS
 
 OBJECTIVES = ("landmarks", "contrastive", "order")
+PAIRS = "telling pairs"  # of frames, as `FrameBank` draws them
 Encode = Callable[[Footage], np.ndarray]
 Scores = dict[str, float]
 
@@ -65,7 +66,7 @@ class Way:
     settings : dict
         Those that differ from the defaults.
     left_out : str
-        The part of the objective `landmarks` that counts nothing; none where empty.
+        The part of the objective `landmarks` that counts nothing, or `PAIRS`; none where empty.
     trained : bool
         Whether it is trained at all.
     """
@@ -76,7 +77,7 @@ class Way:
 
     def weights(self) -> LandmarkWeights:
         """Say what counts how much in the objective `landmarks`."""
-        return LandmarkWeights(**({self.left_out: 0.0} if self.left_out else {}))
+        return LandmarkWeights(**({self.left_out: 0.0} if self.left_out not in ("", PAIRS) else {}))
 
 
 def ways(objectives: list[str], mirrored: bool, ablation: bool) -> dict[str, Way]:
@@ -87,7 +88,7 @@ def ways(objectives: list[str], mirrored: bool, ablation: bool) -> dict[str, Way
     }
     found |= {objective: Way({"objective": objective}) for objective in objectives}
     if ablation:
-        found |= {f"landmarks, no {part}": Way({}, left_out=part) for part in asdict(LandmarkWeights())}
+        found |= {f"landmarks, no {part}": Way({}, left_out=part) for part in (*asdict(LandmarkWeights()), PAIRS)}
         if mirrored:
             found["landmarks, no mirror images"] = Way({"mirrored": "no"})
         fewer = TrainSettings().n_landmarks // 2
@@ -101,6 +102,8 @@ def train(
     """Train a code as the step `train` does, and give what encodes footage."""
     settings = TrainSettings(**way.settings, preset=preset, seed=seed, device=device)
     bank = frame_bank(footage, settings)
+    if way.left_out == PAIRS:
+        bank.telling = 0.0
     torch.manual_seed(seed)
     recipe = posture_recipe(settings, bank, steps or STEPS[settings.preset].posture, way.weights())
     module, where = recipe.make(), pick_device(device)

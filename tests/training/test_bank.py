@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ubam.training.bank import Footage, FrameBank, Stream, looks_symmetric
+from napari_ubam.training.bank import Footage, FrameBank, Stream, looks_symmetric, tells
 
 
 def film(subject: str, n_frames: int, value: int = 0, fps: float = 30.0) -> Footage:
@@ -30,6 +30,38 @@ def test_a_pair_is_of_one_recording_with_its_own_background() -> None:
     assert torch.equal(recording, batch["two"][:, 0, 0, 1])
     assert torch.equal(recording, batch["background"][:, 0, 0, 1])
     assert (batch["one"][:, 0, 0, 0] != batch["two"][:, 0, 0, 0]).float().mean() > 0.9
+
+
+def striding() -> Footage:
+    """Two legs, one dark and one light, that stand at two places in turn: frames 0, 1, and 2 with both moved."""
+    frames = np.full((3, 64, 64, 3), 128, np.uint8)
+    frames[:, :8] = 90
+    for frame, (dark, light) in zip(frames, ((16, 40), (40, 16), (24, 48)), strict=True):
+        frame[20:60, dark : dark + 8] = 20
+        frame[20:60, light : light + 8] = 230
+    scene = np.full((64, 64, 3), 128, np.uint8)
+    scene[:8] = 90  # a shelf
+    return Footage("a", frames, scene, 30.0)
+
+
+def test_a_pair_tells_most_where_limbs_have_changed_places_in_the_same_outline() -> None:
+    same, changed, moved = tells(striding(), 0, np.array([0, 1, 2]))
+    assert same == 0
+    assert changed > 4 * moved
+
+
+def test_half_of_the_pairs_are_chosen_for_what_they_tell() -> None:
+    film = striding()
+    frames = np.concatenate([np.repeat(film.frames[[0, 2]], 48, 0), np.repeat(film.frames[[1]], 4, 0)])
+    pairs = FrameBank([Footage("a", frames, film.background, 30.0)]).pairs(rng(), 400)
+    one, two = (pairs[k][:, 30, :, 0] for k in ("one", "two"))
+    starts = (one[:, 18] == 20) & (one[:, 50] == 128)  # as in frame 0
+    crossed = two[:, 18] == 230  # as in frame 1, which is 1 in 25
+    assert crossed[200:][starts[200:]].float().mean() < 0.15
+    assert crossed[:200][starts[:200]].float().mean() > 0.35
+    plain = Footage("a", frames, np.full((64, 64, 3), 128, np.uint8), 30.0)  # outlines cannot be told
+    batch = FrameBank([plain]).pairs(rng(), 400)
+    assert (batch["two"][:200, 30, 18, 0] == 230).float().mean() < 0.15
 
 
 def test_moments_have_their_neighbours_in_time_and_near_ones_do_not_repel() -> None:

@@ -80,7 +80,7 @@ def test_everything_that_is_trained_gets_a_gradient(footage: list[Footage]) -> N
         assert without == [], name
 
 
-@pytest.mark.parametrize("part", [field.name for field in fields(LandmarkWeights)])
+@pytest.mark.parametrize("part", [f.name for f in fields(LandmarkWeights) if f.name != "looks"])
 def test_each_part_of_the_landmarks_loss_can_be_left_out(part: str, footage: list[Footage]) -> None:
     torch.manual_seed(0)
     posture, generator, batch = LandmarkEncoder(4, N_CHANNELS), WarpGenerator(4), batch_for("landmarks", footage)
@@ -94,6 +94,24 @@ def test_each_part_of_the_landmarks_loss_can_be_left_out(part: str, footage: lis
         losses.append(module.loss(batch).item())
     assert losses[0] > losses[1]
     assert losses[2] - losses[1] == pytest.approx(2 * (losses[0] - losses[1]), rel=1e-2)
+
+
+def test_deformed_pictures_have_other_looks_unless_they_are_left_out(footage: list[Footage]) -> None:
+    batch = batch_for("landmarks", footage)
+    losses = {}
+    for looks in (0.0, 1.0):
+        torch.manual_seed(0)
+        module = LandmarkModule(LandmarkEncoder(4, N_CHANNELS), WarpGenerator(4), LandmarkWeights(looks=looks))
+        module.progress = 0.5
+        seen: list[torch.Tensor] = []
+        heatmaps = module.posture.heatmaps
+        module.posture.heatmaps = lambda x, seen=seen, heatmaps=heatmaps: seen.append(x) or heatmaps(x)  # type: ignore
+        losses[looks] = module.loss(batch).item()
+        n = len(batch["two"])
+        as_filmed, deformed = (x[:, :3].mean((2, 3)) for x in (seen[0][n : 2 * n], seen[0][2 * n :]))
+        shift = (as_filmed[: len(deformed)] - deformed).abs().amax(1)
+        assert (shift > 0.1).float().mean() >= 0.5 if looks else (shift < 0.1).all()
+    assert losses[0.0] != losses[1.0]
 
 
 def test_the_posture_stays_as_it_is_while_the_vae_is_trained(footage: list[Footage]) -> None:

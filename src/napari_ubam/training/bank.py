@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,11 @@ from torch.utils.data import IterableDataset
 
 from napari_ubam.study import forget
 from napari_ubam.video import ASSUMED_FPS
+
+CANDIDATES = 16  # frames that the second one of a telling pair is chosen from
+THUMBNAIL = 32  # px of the side of the pictures that they are compared by
+CLEAR = 20.0  # grey levels from the background at which a pixel is the subject for sure
+OUTLINE = 8.0  # px by which outlines may differ before it counts
 
 Batch = dict[str, torch.Tensor]
 Draw = Callable[[np.random.Generator, int], Batch]
@@ -42,6 +48,11 @@ class Footage:
     background: np.ndarray
     fps: float
 
+    @cached_property
+    def has_scene(self) -> bool:
+        """Whether there is a picture of the background, from which outlines can be told, and not its colour alone."""
+        return bool(np.ptp(self.background, (0, 1)).any())
+
 
 def chances(subjects: Sequence[str], lengths: Sequence[float]) -> np.ndarray:
     """Return how likely each recording is to be drawn: every subject the same, its recordings by their length."""
@@ -66,6 +77,28 @@ def looks_symmetric(footage: Sequence[Footage]) -> bool:
     return bool(likeness) and bool(np.median(likeness) > 0.9)
 
 
+def tells(footage: Footage, one: int, others: np.ndarray) -> np.ndarray:
+    """Say how much pairs of frames tell about which limb is which, (n,): much where outlines are alike and colours not.
+
+    Half a stride apart, the left leg is where the right one was: landmarks that follow the front leg and the rear one
+    draw the outline as well as those that follow left and right, and only such pairs show them wrong.
+
+    Parameters
+    ----------
+    footage : Footage
+        The recording.
+    one : int
+        A frame of it.
+    others : ndarray of int, shape (n,)
+        Frames to pair it with.
+    """
+    by = max(1, footage.background.shape[0] // THUMBNAIL)
+    small = np.stack([footage.frames[t, ::by, ::by] for t in (one, *others)]).astype(np.float32)
+    outline = np.clip(np.abs(small - footage.background[::by, ::by]).mean(-1) / CLEAR, 0, 1)
+    inside = np.abs(small[1:] - small[0]).mean(-1) * np.minimum(outline[1:], outline[0])
+    return inside.sum((1, 2)) / (np.abs(outline[1:] - outline[0]).sum((1, 2)) + OUTLINE)
+
+
 class FrameBank:
     """Draws frames so that every subject counts the same, however long its recordings are.
 
@@ -75,10 +108,13 @@ class FrameBank:
         At least one.
     mirrored : bool
         Show the mirror image half of the time: what was seen on one side is then known on the other.
+    telling : float
+        Share of the pairs whose second frame is, of some that it might be, the one that `tells` most; any in recordings
+        without a scene.
     """
 
-    def __init__(self, footage: list[Footage], mirrored: bool = False) -> None:
-        self.footage, self.mirrored = footage, mirrored
+    def __init__(self, footage: list[Footage], mirrored: bool = False, telling: float = 0.5) -> None:
+        self.footage, self.mirrored, self.telling = footage, mirrored, telling
         self._chances = chances([f.subject for f in footage], [len(f.frames) for f in footage])
 
     def recordings(self, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -91,6 +127,10 @@ class FrameBank:
         """Draw two frames each of n recordings: ``one``, ``two``, ``background`` (n, S, S, 3) uint8."""
         chosen = self.recordings(rng, n)
         moments = [rng.integers(len(self.footage[r].frames), size=2) for r in chosen]
+        for r, moment in list(zip(chosen, moments, strict=True))[: round(n * self.telling)]:
+            if self.footage[r].has_scene:
+                candidates = rng.integers(len(self.footage[r].frames), size=CANDIDATES)
+                moment[1] = candidates[tells(self.footage[r], moment[0], candidates).argmax()]
         pictures = {
             "one": self._stack(chosen, [m[0] for m in moments]),
             "two": self._stack(chosen, [m[1] for m in moments]),

@@ -14,6 +14,7 @@ from napari_ubam.models.deform import deform, deformed_back, random_colours, ran
 from napari_ubam.models.encoder import ConvEncoder, OrderHead
 from napari_ubam.models.inputs import network_input, to_unit
 from napari_ubam.models.landmarks import LandmarkEncoder, expected_position, spread
+from napari_ubam.models.looks import other_looks
 from napari_ubam.models.objectives import (
     FOREGROUND,
     centre_window,
@@ -79,6 +80,8 @@ class LandmarkWeights:
         Landmarks keep apart, cover the subject, and are each in one place.
     subject : float
         How much more than any other pixel one of the subject counts in a drawing.
+    looks : float
+        Share of the deformed pictures that have another look as well.
     """
 
     redrawing: float = 1.0
@@ -87,13 +90,15 @@ class LandmarkWeights:
     coverage: float = 1.0
     concentration: float = 0.2
     subject: float = 4.0
+    looks: float = 0.5
 
 
 class LandmarkModule(Module):
     """Objective ``landmarks``: posture and the generator ``warp``, trained together.
 
     A frame is redrawn from another of the same recording through the warp generator; landmarks move with the
-    picture when it is deformed; they keep apart, cover the subject, and are each in one place.
+    picture when it is deformed, whatever its colours and its room; they keep apart, cover the subject, and are each in
+    one place.
     """
 
     def __init__(
@@ -107,10 +112,11 @@ class LandmarkModule(Module):
         one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
         n, side, some = len(one), one.shape[-1], -(-len(one) // DEFORMED)
         grid = random_deformation(some, side, one.device)
+        changed, room = self._in_other_looks(two, background, some)
         inputs = [
             network_input(one, background),
             network_input(two, background),
-            network_input(deform(two[:some], grid), deform(background[:some], grid)),
+            network_input(deform(changed, grid), deform(room, grid)),
         ]
         heatmaps = self.posture.heatmaps(torch.cat(inputs).contiguous(memory_format=torch.channels_last))
         points = expected_position(heatmaps)
@@ -133,6 +139,17 @@ class LandmarkModule(Module):
             + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
             + weights.concentration * concentration
         )  # fmt: skip
+
+    def _in_other_looks(
+        self, pictures: torch.Tensor, backgrounds: torch.Tensor, n: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return n pictures and their backgrounds, some in other looks, in rooms from elsewhere in the batch."""
+        by = 1 + int(torch.randint(max(1, len(backgrounds) - 1), ()))
+        rooms = backgrounds.roll(by, 0)[:n]
+        pictures, backgrounds = pictures[:n], backgrounds[:n]
+        chosen = torch.rand(n, 1, 1, 1, device=pictures.device) < self.weights.looks
+        looks = other_looks(pictures, backgrounds, rooms)
+        return torch.where(chosen, looks[0], pictures), torch.where(chosen, looks[1], backgrounds)
 
     def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
         """Return frame ``two`` drawn from ``one`` by moving its landmarks."""
