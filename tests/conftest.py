@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import shutil
 import tempfile
@@ -23,19 +22,6 @@ os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes the user's s
 
 with contextlib.suppress(ImportError):
     import qtpy  # noqa: F401  # first, so that pytest-qt takes the same binding where there are two
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_garbage_collection() -> None:
-    """Leave out what lives already when garbage is collected, which napari does whenever a layer is removed.
-
-    The modules and their functions are millions of objects: looking through them takes longer than most tests.
-    What a test makes is looked through as ever, and once more before the next module: windows that were still being
-    closed would otherwise stay for good, and make all that follow slower.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +69,6 @@ def finished(finished_cohort: Path, tmp_path: Path) -> Study:
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the preset ``quick`` train in seconds."""
     _train_few_steps(monkeypatch)
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the figures of reports undrawn, which takes most of the time, for tests of what stands beside them."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **how: file.write(b"undrawn"))
 
 
 def _train_few_steps(patch: pytest.MonkeyPatch) -> None:

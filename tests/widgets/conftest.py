@@ -1,5 +1,3 @@
-import gc
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +18,6 @@ def make_frames(seed: int, n_frames: int = N_FRAMES) -> np.ndarray:
     for t in range(n_frames):
         frames[t, 16:32, 4 * t : 4 * t + 16] = 200
     return frames
-
-
-@pytest.fixture(autouse=True)
-def quick_garbage_collection() -> None:
-    """Leave out what lives already, as for all tests, but before every one: they load much when they first need it."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -52,18 +43,14 @@ def frames() -> np.ndarray:
     return make_frames(5)
 
 
-@pytest.fixture(scope="session")
-def filmed(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("filmed")
-    for i in range(4):
-        write_video(folder / f"walk_{i}.mkv", make_frames(i), fps=10)
-    return folder
-
-
 @pytest.fixture
-def videos(filmed, tmp_path) -> list[Path]:
+def videos(tmp_path) -> list[Path]:
     """Give four small videos."""
-    return sorted(shutil.copytree(filmed, tmp_path / "videos").iterdir())
+    paths = [tmp_path / "videos" / f"walk_{i}.mkv" for i in range(4)]
+    for i, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        write_video(path, make_frames(i), fps=10)
+    return paths
 
 
 @pytest.fixture
@@ -81,12 +68,11 @@ def study(tmp_path, recordings) -> Study:
 
 
 @pytest.fixture
-def notifications(monkeypatch):
-    """Collect what napari tells the user; the console gets no coloured tracebacks, which take a second each."""
-    from napari.utils.notifications import ErrorNotification, notification_manager
+def notifications():
+    """Collect what napari tells the user."""
+    from napari.utils.notifications import notification_manager
 
     told: list[str] = []
-    monkeypatch.setattr(ErrorNotification, "__str__", lambda notification: notification.message)
 
     def keep(notification) -> None:
         told.append(notification.message)
@@ -112,14 +98,3 @@ def trained(tmp_path_factory) -> Study:
     pipeline.embed(study)
     pipeline.deviate(study)
     return study
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plugins_read_once():
-    """Let napari find the plugins once: it reads all their manifests anew for every viewer, and takes what is new."""
-    from npe2 import PluginManifest
-
-    found = list(PluginManifest.discover())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
-        yield

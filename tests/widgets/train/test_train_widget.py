@@ -377,7 +377,7 @@ def test_a_study_is_trained_stopped_and_resumed_in_its_own_process(qtbot, widget
     qtbot.waitUntil(lambda: widget.training.state is not TrainingState.STOPPING, timeout=60_000)
     assert widget.training.state is TrainingState.STOPPED, widget.training.message
     assert widget.resume_button.isEnabled()
-    widget.form.fields["minutes"].value = 0.1
+    widget.form.fields["minutes"].value = 0.5
     with qtbot.waitSignal(widget.session.results_changed, timeout=240_000):
         widget.resume_button.click()
     assert (widget.session.study.models_folder / "posture").is_dir()
