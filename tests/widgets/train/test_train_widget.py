@@ -38,7 +38,7 @@ def widget(make_napari_viewer, study):
 
 
 def run(qtbot, widget, script):
-    with qtbot.waitSignal(widget.training.progressed, timeout=10_000):
+    with qtbot.waitSignal(widget.training.progressed, timeout=60_000):
         widget.training.run([sys.executable, "-c", PRELUDE + script])
 
 
@@ -59,7 +59,7 @@ def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
     assert not widget.form.isEnabled()
     assert not widget.start_button.isEnabled()
     assert widget.progress.isVisibleTo(widget)
-    qtbot.waitUntil(lambda: len(widget.curve.losses.get("training posture", [])) == 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(widget.curve.losses.get("training posture", [])) == 5, timeout=60_000)
     assert "min left" in widget.progress.label.text()
     widget.curve.redraw()
     assert widget.curve.figure.axes[0].get_title() == "training posture"
@@ -81,7 +81,7 @@ def test_it_is_stopped_in_the_activity_dock_and_its_end_is_told(qtbot, widget, n
 
 def test_what_was_left_out_stays_on_show(qtbot, widget):
     script = "say(event='problem', name='walk_3', message='damaged')\nsay(event='end', state='done')\n"
-    with qtbot.waitSignal(widget.session.results_changed, timeout=10_000):
+    with qtbot.waitSignal(widget.session.results_changed, timeout=60_000):
         run(qtbot, widget, script)
     assert "walk_3 was left out: damaged" in widget.status.text()
 
@@ -171,10 +171,10 @@ def test_a_training_that_was_left_running_is_shown_followed_and_stopped(qtbot, m
         widget.session.open(study.folder)
         assert "goes on when napari is closed" in widget.status.text()
         assert not widget.start_button.isEnabled()
-        qtbot.waitUntil(lambda: widget.curve.losses == {"posture": [(10, 0.5)]}, timeout=10_000)
-        with qtbot.waitSignal(widget.session.results_changed, timeout=10_000):
+        qtbot.waitUntil(lambda: widget.curve.losses == {"posture": [(10, 0.5)]}, timeout=60_000)
+        with qtbot.waitSignal(widget.session.results_changed, timeout=60_000):
             widget.stop_button.click()
-        assert process.wait(10) != 0
+        assert process.wait(60) != 0
     assert widget.start_button.isEnabled()
     assert "goes on when napari" not in widget.status.text()
 
@@ -187,7 +187,7 @@ def test_closing_the_viewer_stops_with_a_checkpoint(qtbot, make_napari_viewer, s
     run(qtbot, widget, WAIT_FOR_STOP)
     del widget
     viewer.close()
-    qtbot.waitUntil(lambda: training.state is TrainingState.STOPPED, timeout=10_000)
+    qtbot.waitUntil(lambda: training.state is TrainingState.STOPPED, timeout=60_000)
     assert not training.is_running
 
 
@@ -247,7 +247,7 @@ def with_runs(qtbot, widget, trained, tmp_path):
     settings = json.loads((earlier / "settings.json").read_text()) | {"seed": 7}
     (earlier / "settings.json").write_text(json.dumps(settings))
     widget.session.open(models.parent)
-    qtbot.waitUntil(lambda: len(widget.runs.runs) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(widget.runs.runs) == 2, timeout=60_000)
     return widget
 
 
@@ -261,7 +261,7 @@ def test_trainings_are_listed_compared_and_used_again(qtbot, with_runs):
     assert len(widget.curve.figure.axes[0].lines) == 2
     with qtbot.waitSignal(widget.session.results_changed):
         widget.runs.use_button.click()
-    qtbot.waitUntil(lambda: [run.settings["seed"] for run in widget.runs.runs] == [7, 0], timeout=10_000)
+    qtbot.waitUntil(lambda: [run.settings["seed"] for run in widget.runs.runs] == [7, 0], timeout=60_000)
     assert len(widget.curve.figure.axes[0].lines) == 1
 
 
@@ -340,7 +340,7 @@ def test_one_of_several_unfinished_trainings_is_resumed(qtbot, widget, study, mo
     started = []
     monkeypatch.setattr(widget.training, "start", lambda *args, **options: started.append(options))
     widget.session.open(study.folder)
-    qtbot.waitUntil(lambda: len(widget.runs.runs) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(widget.runs.runs) == 2, timeout=60_000)
     assert "unfinished" in widget.runs.list.topLevelItem(1).text(0)
     assert not widget.runs.resume_button.isEnabled()
     widget.runs.list.topLevelItem(1).setSelected(True)

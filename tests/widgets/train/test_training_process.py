@@ -28,7 +28,7 @@ def run(process, script):
 
 
 def wait_for(qtbot, process, state):
-    qtbot.waitUntil(lambda: process.state is state, timeout=10_000)
+    qtbot.waitUntil(lambda: process.state is state, timeout=60_000)
 
 
 def test_progress_and_problems_are_told_and_the_end_is_done(qtbot, process):
@@ -47,7 +47,7 @@ def test_progress_and_problems_are_told_and_the_end_is_done(qtbot, process):
 
 
 def test_stop_asks_and_waits_for_the_checkpoint(qtbot, process):
-    with qtbot.waitSignal(process.progressed, timeout=10_000):
+    with qtbot.waitSignal(process.progressed, timeout=60_000):
         run(process, PROGRESS + WAIT_FOR_STOP)
     process.stop()
     assert process.state is TrainingState.STOPPING
@@ -76,7 +76,7 @@ def test_a_program_that_is_not_there_is_a_failure(qtbot, process):
 
 
 def test_a_second_start_is_ignored_while_it_runs(qtbot, process):
-    with qtbot.waitSignal(process.progressed, timeout=10_000):
+    with qtbot.waitSignal(process.progressed, timeout=60_000):
         run(process, PROGRESS + WAIT_FOR_STOP)
     run(process, "say(event='end', state='done')")
     process.stop()
@@ -84,7 +84,7 @@ def test_a_second_start_is_ignored_while_it_runs(qtbot, process):
 
 
 def test_shutting_down_stops_with_a_checkpoint(qtbot, process):
-    with qtbot.waitSignal(process.progressed, timeout=10_000):
+    with qtbot.waitSignal(process.progressed, timeout=60_000):
         run(process, PROGRESS + WAIT_FOR_STOP)
     process.shut_down()
     assert process.state is TrainingState.STOPPED
@@ -94,7 +94,7 @@ def test_shutting_down_stops_with_a_checkpoint(qtbot, process):
 def test_a_process_that_does_not_listen_is_killed_in_the_end(qtbot, process, monkeypatch):
     monkeypatch.setattr(training_process, "SECONDS_TO_STOP", 0.2)
     deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\n" + PROGRESS + "time.sleep(60)"
-    with qtbot.waitSignal(process.progressed, timeout=10_000):
+    with qtbot.waitSignal(process.progressed, timeout=60_000):
         run(process, deaf)
     process.shut_down()
     assert process.state is TrainingState.FAILED
@@ -112,19 +112,19 @@ def test_a_training_is_left_running_without_the_viewer(qtbot, process, tmp_path,
         return ["-c", PRELUDE + script]
 
     monkeypatch.setattr(training_process, "train_arguments", arguments)
-    with qtbot.waitSignal(process.progressed, timeout=10_000):
+    with qtbot.waitSignal(process.progressed, timeout=60_000):
         process.start(tmp_path, TrainSettings())
     process.leave()
     assert process.state is TrainingState.STOPPED
     assert asked == [(False, True), (True, False)]
     log = tmp_path / "models" / training_process.LOG_FILE
-    qtbot.waitUntil(lambda: log.exists() and log.read_text() == "on my own ''\n", timeout=10_000)
+    qtbot.waitUntil(lambda: log.exists() and log.read_text() == "on my own ''\n", timeout=60_000)
 
 
 def test_what_is_done_is_not_gone_on_with(qtbot, process, tmp_path, monkeypatch):
     script = PRELUDE + PROGRESS + "sys.stdin.readline()\nsay(event='end', state='done')\n"
     monkeypatch.setattr(training_process, "train_arguments", lambda *args, **options: ["-c", script])
-    with qtbot.waitSignal(process.progressed, timeout=10_000):
+    with qtbot.waitSignal(process.progressed, timeout=60_000):
         process.start(tmp_path, TrainSettings())
     process.leave()
     assert process.state is TrainingState.DONE
