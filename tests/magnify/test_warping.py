@@ -197,6 +197,14 @@ def test_what_noise_puts_into_a_matte_is_left_out_and_thin_limbs_stay():
     np.testing.assert_array_equal(found[62:108, 78:80], 1)
 
 
+@pytest.mark.parametrize("place", [(-60, 10), (100, 10), (20, -50), (20, 70)])
+def test_a_subject_outside_of_the_frame_changes_nothing(place: tuple[int, int]):
+    frame, flow = smooth(), np.full((32, 32, 2), 0.25, np.float32)
+    scene = np.zeros((40, 40, 3), np.uint8)
+    result = warp_subject(frame, region(*place, 40), flow, np.ones((32, 32)), np.zeros((32, 32, 3)), scene)
+    np.testing.assert_array_equal(result, frame)
+
+
 def test_a_matte_of_nothing_stays_so():
     assert without_specks(np.zeros((33, 20), np.float32), 4).max() == 0
 

@@ -80,7 +80,7 @@ def warp_subject(
     result = frame.copy()
     shift = region.vectors_to_frame(flow)
     moves, opens = np.abs(shift).max(-1) > STILL, uncovered > CLOSED
-    if not (moves.any() or opens.any()):
+    if 0 in region.shape or not (moves.any() or opens.any()):
         return result
     part, scene = frame[region.rows, region.columns], region.spread(background, smooth=False)
     matte = without_specks(subject_matte(part, scene), region.side / min(flow.shape[:2]))

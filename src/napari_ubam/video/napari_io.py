@@ -205,7 +205,7 @@ def panel_of(data: Any, meta: dict[str, Any]) -> Panel:
 def _colormap(meta: dict[str, Any]) -> np.ndarray | None:
     """Give the layer's colours for 0 to 255 as (256, 3) uint8; None for grey."""
     wanted = meta.get("colormap", "gray")
-    if isinstance(wanted, np.ndarray):
+    if isinstance(wanted, np.ndarray):  # the colours themselves, 0 to 1
         return np.round(wanted * 255).astype(np.uint8)
     if isinstance(wanted, str) and wanted in _GREY:
         return None  # the command line may have no napari
