@@ -8,6 +8,7 @@ from napari_ubam.analysis.norm import (
     Moments,
     Norm,
     beyond_normal,
+    normal_limit,
     parts_beyond_normal,
     whitening,
 )
@@ -38,7 +39,7 @@ def test_subjects_like_those_of_the_norm_are_at_1():
 def test_what_goes_together_counts_less_than_what_does_not():
     sign = np.where(np.arange(T) % 2, 1.0, -1.0)[:, None]  # nothing lasts
     together, against = sign * [1.0, 1.0, 0, 0], sign * [1.0, -1.0, 0, 0]
-    assert score(norm(), against) > 1.5 * score(norm(), together)
+    assert score(norm(), against) > 1.2 * score(norm(), together)
 
 
 def test_what_lasts_counts_more_than_what_passes():
@@ -74,6 +75,23 @@ def test_entries_apart_have_their_own_units_and_nothing_lasts():
     assert np.count_nonzero(of.moment) == D
 
 
+def test_normal_is_what_most_reference_subjects_show_and_one_with_a_part_elsewhere_does_not_set_it():
+    rng = np.random.default_rng(0)
+    parts = [np.abs(rng.normal(size=(T, 3))) for _ in range(12)]
+    alike = normal_limit(parts)
+    np.testing.assert_allclose(alike, 1.96, rtol=0.15)  # of a normal distribution's size, 95 % are below
+    parts[4][:, 1] += 5
+    apart = normal_limit(parts)
+    np.testing.assert_array_equal(apart[[0, 2]], alike[[0, 2]])
+    assert apart[1] < 1.1 * alike[1]
+    assert np.percentile(np.concatenate(parts), 95, axis=0)[1] > 2 * alike[1]
+
+
+def test_a_part_that_no_reference_subject_moves_has_a_limit_all_the_same():
+    assert (normal_limit([np.array([[0.0, 1.0]] * 3)] * 2) > 0).all()
+    assert (normal_limit([np.zeros((3, 2))]) > 0).all()
+
+
 def test_only_what_is_beyond_normal_is_kept_of_a_difference():
     difference = np.ones((4, 4))
     parts = np.array([[0.1, USUAL], [1, 1], [2, 0], [100, 1]])
@@ -84,7 +102,7 @@ def test_only_what_is_beyond_normal_is_kept_of_a_difference():
     assert kept[3, 0] == pytest.approx(1, abs=1e-3)
 
 
-def test_what_is_marked_is_what_is_kept_and_the_95th_percentile_stays_one():
+def test_what_is_marked_is_what_is_kept_and_the_normal_limit_stays_one():
     parts = np.array([[0.0, USUAL, 1.0, 100.0], [0.3, 0.7, 2.0, 5.0]])
     marked = parts_beyond_normal(parts)
     np.testing.assert_array_equal(marked > 0, beyond_normal(np.ones((2, 4)), parts) > 0)

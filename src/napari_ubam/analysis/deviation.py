@@ -15,12 +15,10 @@ import numpy as np
 import pandas as pd
 
 from napari_ubam.analysis.matching import Matcher, Movement
-from napari_ubam.analysis.norm import Moments, Norm, beyond_normal
+from napari_ubam.analysis.norm import Moments, Norm, beyond_normal, normal_limit
 from napari_ubam.analysis.reference import smooth_in_time
 from napari_ubam.analysis.uncertainty import Match, rate_references
 from napari_ubam.settings import DeviateSettings
-
-NORMAL = 95.0  # percentile of the reference subjects' deviations up to which a part's deviation is normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +33,8 @@ class Deviation:
     score : ndarray, shape (T,)
         Deviation from it; about 1 is the root mean square over the reference subjects' frames.
     parts : ndarray of float32, shape (T, K) for landmarks or (T, d)
-        How far each landmark, or entry, deviates; 1 is the 95th percentile of the reference subjects, each measured by
-        the others.
+        How far each landmark, or entry, deviates; 1 is what three in four reference subjects, each measured by the
+        others, stay below in 95 % of their frames.
     percentile : ndarray, shape (T,)
         Percentage of the reference subjects' frames (without the subject's own) that deviate less.
     uncertainty : ndarray, shape (T,)
@@ -108,8 +106,10 @@ def measure_deviation(
         n_done += 1
     tell("measuring", len(movements), len(movements))
 
-    normal = np.percentile(np.concatenate([measured[n][1][movements[n].sure] for n in references]), NORMAL, axis=0)
-    normal = np.maximum(normal, 1e-3 * normal.max() + 1e-9)
+    of_subject = {s: [n for n in references if movements[n].subject == s] for s in subjects}
+    normal = normal_limit(
+        [np.concatenate([measured[n][1][movements[n].sure] for n in names]) for names in of_subject.values()]
+    )
     rated = rate_references(matches, references, settings.smooth)
     result = {}
     for name, m in movements.items():

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 LASTING = 0.4  # share of a deviation that is given to what lasts: with more, it is hard to see when one happens
-USUAL = 0.5  # deviation of a part, in units of the 95th percentile, that is nothing but what reference subjects show
-LEAST_SHRINKAGE = 0.3  # of a covariance towards equal variances, however many subjects tell of it
+FRAMES, SUBJECTS = 95.0, 75.0  # percentiles of a reference subject's frames, and of the subjects, that are normal
+USUAL = 0.5  # deviation of a part, in units of the normal limit, that is nothing but what reference subjects show
+LEAST_SHRINKAGE = 0.7  # of a covariance towards equal variances, however many subjects tell of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,26 @@ class Norm:
         return np.sqrt((1 - LASTING) * (difference @ self.moment) ** 2 + LASTING * (lasting @ self.lasting) ** 2)
 
 
+def normal_limit(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Say up to where the deviation of each part is normal: most frames of most reference subjects stay below.
+
+    Not the percentile of all their frames together: one of a dozen subjects, of whom the network takes a part for
+    another, would set that limit alone, and what this part does in everyone else would count for nothing.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray, shapes (T_i, K)
+        How far each landmark, or entry, deviates in each reference subject, measured by the others.
+
+    Returns
+    -------
+    ndarray, shape (K,)
+        What three in four of the subjects stay below in 95 % of their frames; never 0.
+    """
+    limit = np.percentile([np.percentile(part, FRAMES, axis=0) for part in parts], SUBJECTS, axis=0)
+    return np.maximum(limit, 1e-3 * limit.max() + 1e-9)
+
+
 def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Keep of a difference what is more than reference subjects show.
 
@@ -101,7 +122,7 @@ def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
     difference : ndarray, shape (T, d)
         Of postures from what a normal subject would show.
     parts : ndarray, shape (T, K)
-        How far each landmark, or entry, deviates; 1 is the 95th percentile of the reference subjects.
+        How far each landmark, or entry, deviates; 1 is `normal_limit`.
 
     Returns
     -------
@@ -116,12 +137,12 @@ def parts_beyond_normal(parts: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     parts : ndarray, shape (T, K)
-        How far each landmark, or entry, deviates; 1 is the 95th percentile of the reference subjects.
+        How far each landmark, or entry, deviates; 1 is `normal_limit`.
 
     Returns
     -------
     ndarray, shape (T, K)
-        0 up to what is usual, and 1 still at the 95th percentile.
+        0 up to what is usual, and still 1 at the normal limit.
     """
     return parts * _share_kept(parts) / (1 - USUAL**2)
 

@@ -75,7 +75,7 @@ class Shot:
     score : ndarray, shape (B,)
         The frames' deviation.
     parts : ndarray, shape (B, K)
-        How far each landmark deviates beyond what is usual; 1 is the 95th percentile of the reference subjects.
+        How far each landmark deviates beyond what is usual; up to 1 it is normal.
     left : ndarray of bool, shape (B,)
         Frames that are left as they are, and not marked.
     is_empty : bool

@@ -14,7 +14,7 @@ class Marks:
     Attributes
     ----------
     heatmap : ndarray of float32, shape (Y, X)
-        How far each pixel's part deviates: 0 up to what is usual, 1 is the 95th percentile of the reference subjects,
+        How far each pixel's part deviates: 0 up to what is usual; 1 is the normal limit of the reference subjects,
         each measured by the others.
     vectors : ndarray of float32, shape (n, 2, 2)
         The deviation's direction: arrows from where a part would be in the reference posture to where it is, start and

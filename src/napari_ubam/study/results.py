@@ -44,7 +44,7 @@ class Reference:
     frame : ndarray of int64, shape (T,)
         Absolute frame numbers.
     parts : ndarray of float32, shape (T, K)
-        How far each landmark or entry of the code deviates; 1 is the 95th percentile of the reference subjects.
+        How far each landmark or entry of the code deviates; up to 1 it is normal (`analysis.norm.normal_limit`).
     embedding : str
         `fingerprint` of the postures that these are the reference of.
     compared_with : str
