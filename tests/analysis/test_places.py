@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_ubam.analysis.places import landmark_mixtures, mean_mixture, mean_mixtures, mix, unmix
+from napari_ubam.analysis.places import landmark_mixtures, mean_mixture, mean_mixtures, mix, shares_of_difference, unmix
 
 
 @pytest.fixture
@@ -75,3 +75,25 @@ def test_means_are_of_those_who_are_asked():
     np.testing.assert_allclose(mixtures["a"], 2 * eye)
     np.testing.assert_allclose(mean_mixture(mixtures, ["a", "self"]), 2 * eye)  # type: ignore[arg-type]
     assert mean_mixture(mixtures, ["self"]) is None
+
+
+def test_a_difference_is_that_of_mixed_landmarks_from_the_mean_of_those_who_count():
+    rng = np.random.default_rng(0)
+    names = ["a", "b", "c"]
+    mixtures = {
+        s: {o: np.eye(4) + 0.1 * rng.normal(size=(4, 4)) for o in names if o != s} for s in [*names, "measured"]
+    }
+    own = mixtures.pop("measured")
+    posture, *shown = rng.normal(size=(4, 7, 8))
+    some = ["a", "c"]
+    shares = shares_of_difference(own, mixtures, names, some)
+    landmarks = np.concatenate([posture, *shown], 1).reshape(7, -1, 2)
+    difference = np.einsum("tjc,jk->tkc", landmarks, shares).reshape(7, 8)
+    leads = {"a": mixtures["a"]["c"], "c": mixtures["c"]["a"]}  # nobody is brought to itself, nor to who does not count
+    mean = (mix(leads["a"], shown[0]) + mix(leads["c"], shown[2])) / 2
+    np.testing.assert_allclose(difference, mix((own["a"] + own["c"]) / 2, posture) - mean)
+
+
+def test_one_subject_alone_stays_where_it_is():
+    shares = shares_of_difference({"a": 2 * np.eye(3)}, {"a": {}}, ["a"], ["a"])
+    np.testing.assert_allclose(shares, np.concatenate([2 * np.eye(3), -np.eye(3)]))

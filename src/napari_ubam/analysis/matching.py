@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,14 @@ import numpy as np
 import torch
 
 from napari_ubam.analysis.moments import Asked, Library, SomeFrames, Spacing, Track, ask_for_all, match_moments
-from napari_ubam.analysis.places import Mixtures, landmark_mixtures, mean_mixture, mean_mixtures, mix, unmix
+from napari_ubam.analysis.places import (
+    Mixtures,
+    landmark_mixtures,
+    mean_mixture,
+    mean_mixtures,
+    shares_of_difference,
+    unmix,
+)
 from napari_ubam.analysis.reference import (
     Alignment,
     comparable,
@@ -178,28 +185,27 @@ class _SameMoments:
         self.match = Match(np.median([distance for _, distance in found.values()], 0), disagree, fps)
 
     def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """Return the differences, smoothed in time: the reference keeps the movement's own quickness.
+        """Return the differences, smoothed in time: the reference keeps the movement's own quickness."""
+        found = self._of_landmarks(subsets) if self._own else self._of_entries(subsets)
+        return [smooth_in_time(difference, self._fps, self._smooth) for difference in found]
 
-        All landmarks are brought to where some subjects have them on average; nobody else has a say in it.
+    def _of_landmarks(self, subsets: Sequence[Sequence[str]]) -> Iterable[np.ndarray]:
+        """Compare with the mean, all landmarks where some subjects have them; nobody else has a say in it.
+
+        Landmarks that are moved there, after being aligned, differ no more by build; to expect the subject's build on
+        top of it, as of other codes, took a third of the deviations for build.
         """
-        if not self._own:
-            shown = np.stack(list(self._shown.values()), 1)
-            of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
-            return [self._smoothed(self._posture - r) for r in expected_posture(self._posture, shown, of)]
-        found = []
+        codes = np.stack([self._posture, *self._shown.values()], 1)  # (T, 1 + n, K * 2)
+        x, y = (np.ascontiguousarray(codes[..., i::2]).reshape(len(codes), -1) for i in range(2))
         for subjects in subsets:
-            posture = _mixed(self._own, subjects, self._posture)
-            shown = np.stack([_mixed(self._others[s], subjects, self._shown[s]) for s in subjects], 1)
-            found.append(self._smoothed(posture - expected_posture(posture, shown, [range(len(subjects))])[0]))
-        return found
+            shares = shares_of_difference(self._own, self._others, list(self._shown), subjects).astype(x.dtype)
+            yield np.stack([x @ shares, y @ shares], -1).reshape(len(x), -1)
 
-    def _smoothed(self, values: np.ndarray) -> np.ndarray:
-        return smooth_in_time(values, self._fps, self._smooth)
-
-
-def _mixed(mixtures: Mixtures, subjects: Sequence[str], codes: np.ndarray) -> np.ndarray:
-    mixture = mean_mixture(mixtures, subjects)
-    return codes if mixture is None else mix(mixture, codes)
+    def _of_entries(self, subsets: Sequence[Sequence[str]]) -> Iterable[np.ndarray]:
+        """Compare with what a subject of this build would show: entries that are no landmarks cannot be moved."""
+        shown = np.stack(list(self._shown.values()), 1)
+        of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
+        return (self._posture - expected for expected in expected_posture(self._posture, shown, of))
 
 
 class _NearestFrames:

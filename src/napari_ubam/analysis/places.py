@@ -14,7 +14,7 @@ recorded movement to another figure with the same aim (Gleicher, Retargetting mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -69,6 +69,36 @@ def mean_mixture(mixtures: Mixtures, subjects: Sequence[str]) -> np.ndarray | No
     """Give the mixture (K, K) that leads to the mean of some subjects; None where it is known of none of them."""
     known = [mixtures[s] for s in subjects if s in mixtures]
     return np.mean(known, 0) if known else None
+
+
+def shares_of_difference(
+    own: Mixtures, others: Mapping[str, Mixtures], compared: Sequence[str], subjects: Sequence[str]
+) -> np.ndarray:
+    """Give what a recording differs by from the mean of some subjects, all landmarks brought to where these have them.
+
+    Parameters
+    ----------
+    own : Mixtures
+        Of the recording.
+    others : mapping of str to Mixtures
+        Of each subject.
+    compared : sequence of str
+        n subjects, some of which may count.
+    subjects : sequence of str
+        Those that count.
+
+    Returns
+    -------
+    ndarray, shape ((1 + n) * K, K)
+        The shares, in each landmark's difference, of the recording's landmarks and of those of all compared subjects.
+    """
+    leads = mean_mixture(own, subjects)
+    k = len(next(iter(own.values())))
+    parts = [np.eye(k) if leads is None else leads]
+    for s in compared:
+        leads = mean_mixture(others[s], subjects)
+        parts.append(-(np.eye(k) if leads is None else leads) / len(subjects) * (s in subjects))
+    return np.concatenate(parts, 1).T
 
 
 def mix(mixture: np.ndarray, codes: np.ndarray) -> np.ndarray:
