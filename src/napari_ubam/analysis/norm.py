@@ -15,7 +15,7 @@ import numpy as np
 
 LASTING = 0.4  # share of a deviation that is given to what lasts: with more, it is hard to see when one happens
 FRAMES, SUBJECTS = 95.0, 75.0  # percentiles of a reference subject's frames, and of the subjects, that are normal
-USUAL = 0.5  # deviation of a part, in units of the normal limit, that is nothing but what reference subjects show
+USUAL = 0.7  # deviation of a part, in units of the normal limit, that is nothing but what reference subjects show
 LEAST_SHRINKAGE = 0.7  # of a covariance towards equal variances, however many subjects tell of it
 
 

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 SCENE, SUBJECT = 0.1, 0.2  # difference from the background up to which it is that, and from which on it is the subject
-HIDDEN = 0.04, 0.1  # radius of a part that is hidden [share of the side]
+HIDDEN = 0.05, 0.14  # radius of a part that is hidden [share of the side]
 
 
 @dataclass(frozen=True)
