@@ -51,10 +51,10 @@ def landmark_mixtures(posture: np.ndarray, shown: np.ndarray, cost: float = COST
         lines = x - x[:, at, None]  # from this landmark to all others, (T, K, 2)
         cost_of = cost * (lines**2).sum(-1).mean(0)
         cost_of += 1e-9 * cost_of.mean() + 1e-12
-        weight = sure[:, :, at] / len(x)
-        products = np.einsum("tn,tic,tjc->nij", weight, lines, lines, optimize=True)
-        wanted = np.einsum("tn,tic,tnc->ni", weight, lines, way[:, :, at], optimize=True)
-        shares = np.linalg.solve(products + np.diag(cost_of), wanted[..., None])[..., 0]
+        both = lines.swapaxes(1, 2).reshape(-1, k)  # x and y count alike, (T * 2, K)
+        weighted = both.T * np.repeat(sure[:, :, at] / len(x), 2, 0).T[:, None]  # (n, K, T * 2)
+        wanted = weighted @ way[:, :, at].swapaxes(1, 2).reshape(-1, n).T[..., None]
+        shares = np.linalg.solve(weighted @ both + np.diag(cost_of), wanted)[..., 0]
         mixtures[:, at] = shares
         mixtures[:, at, at] = 1 - (shares.sum(1) - shares[:, at])
     return mixtures
