@@ -71,6 +71,12 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     _train_few_steps(monkeypatch)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures of reports undrawn, which takes most of the time, for tests of what stands beside them."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, file, **how: file.write(b"undrawn"))
+
+
 def _train_few_steps(patch: pytest.MonkeyPatch) -> None:
     from napari_ubam.training.train import STEPS, Steps
 

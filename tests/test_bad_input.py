@@ -25,9 +25,14 @@ QUICK = TrainSettings(preset="quick", device="cpu")
 CPU = MagnifySettings(device="cpu")
 
 
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cohort(tmp_path_factory.mktemp("cohort"), n_healthy=2, n_impaired=1, n_frames=8, size=32)
+
+
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return write_cohort(tmp_path / "cohort", n_healthy=2, n_impaired=1, n_frames=8, size=32)
+def table(filmed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(filmed.parent, tmp_path / "cohort") / filmed.name
 
 
 @pytest.fixture
@@ -72,6 +77,7 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("damage", [missing, no_video, empty])
 def test_broken_video_is_left_out_and_the_others_go_on(finished: Study, damage: Callable[[Path], None]):
     path = finished.recording("i02").path

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,7 @@ from napari_ubam.settings import (
     TrainSettings,
 )
 from napari_ubam.study import Study
+from napari_ubam.training.modules import LandmarkModule
 from napari_ubam.video import open_frames
 
 Run = Callable[..., tuple[int, str, str]]
@@ -52,9 +55,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cohort(tmp_path_factory.mktemp("cohort"), n_healthy=2, n_impaired=1, n_frames=12, size=32)
+
+
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return write_cohort(tmp_path / "cohort", n_healthy=2, n_impaired=1, n_frames=12, size=32)
+def table(filmed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(filmed.parent, tmp_path / "cohort") / filmed.name
 
 
 def test_all_steps_one_after_the_other(run: Run, table: Path, tmp_path: Path, few_steps: None):
@@ -299,9 +307,8 @@ def start(*arguments: object, **how: object) -> subprocess.Popen[str]:
 @pytest.mark.usefixtures("waiting")
 def test_stop_and_resume_from_another_program(finished: Study, run: Run):
     before = (finished.models_folder / "posture" / "model.safetensors").read_bytes()
-    process = start(
-        "train", finished.folder, "--json", "--preset", "quick", "--device", "cpu", stdin=subprocess.PIPE, cwd="/"
-    )
+    options = ("--json", "--preset", "quick", "--device", "cpu", "--n-landmarks", 4)
+    process = start("train", finished.folder, *options, stdin=subprocess.PIPE, cwd="/")
     assert process.stdin is not None
     assert process.stdout is not None
     events = []
@@ -327,22 +334,28 @@ def test_stop_and_resume_from_another_program(finished: Study, run: Run):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a single process")
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a queue's time limit"])
-def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(finished: Study, told: signal.Signals):
-    process = start("train", finished.folder, "--preset", "quick", "--device", "cpu")
-    log = finished.models_folder / "unfinished" / "training.csv"
-    try:  # a loaded machine takes minutes: the suite's own limit of time is the only one
-        while not (log.exists() and len(log.read_text().splitlines()) > 1):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-        process.send_signal(told)
-        _, messages = process.communicate()
-    finally:
-        process.kill()
-    assert process.returncode == 130, messages
-    assert f"Go on with: napari-ubam train {finished.folder} --resume" in messages
+def test_stopped_a_training_writes_a_checkpoint_and_says_how_to_go_on(
+    run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
+):
+    study = tmp_path / "study"
+    run("init", study, "--recordings", table, "--reference", "healthy", "--crop-size", 32)
+    loss = LandmarkModule.loss
+
+    def interrupted(module: LandmarkModule, batch: Any) -> Any:
+        if module.step == 2:
+            os.kill(os.getpid(), told)
+        return loss(module, batch)
+
+    monkeypatch.setattr(LandmarkModule, "loss", interrupted)
+    code, _, messages = run("train", study, "--preset", "quick", "--device", "cpu")
+    assert code == 130, messages
+    assert f"Go on with: napari-ubam train {study} --resume" in messages
     assert "Traceback" not in messages
-    assert (finished.models_folder / "unfinished" / "posture.checkpoint.safetensors").exists()
+    unfinished = Study.open(study).models_folder / "unfinished"
+    assert (unfinished / "posture.checkpoint.safetensors").exists()
+    assert pd.read_csv(unfinished / "training.csv")["step"].tolist() == [1, 10]  # it stops at the next report
 
 
 def test_stopped_while_reading_videos_there_is_nothing_to_resume(

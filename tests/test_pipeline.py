@@ -174,6 +174,7 @@ def test_report_is_one_file(cohort: Study):
         assert subject in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report_needs_no_videos(finished: Study):
     """A report is written of what was measured, also after the disk with the videos was taken off."""
     for recording in finished.recordings:
@@ -181,6 +182,7 @@ def test_report_needs_no_videos(finished: Study):
     pipeline.make_report(finished)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report_names_those_whose_background_holds_the_subject(finished: Study):
     page = (finished.results_folder / "report.html").read_text("utf-8")
     assert "could not be taken out of the background" not in page
@@ -367,6 +369,7 @@ def test_order_of_recordings_does_not_matter(finished: Study, cohort: Study):
     assert list(other.loc[one.index, "rank"]) == list(one["rank"])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_every_step_tells_its_progress_to_the_end(finished: Study):
     for step in (pipeline.embed, pipeline.deviate, pipeline.compare, pipeline.make_report):
         told: list[Progress] = []

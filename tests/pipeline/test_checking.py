@@ -62,6 +62,7 @@ def test_the_same_again_is_the_same(finished: Study):
         pd.testing.assert_frame_equal(one, two)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_shows_it_as_long_as_it_is_current(finished: Study):
     title = "Abnormal frames before and after magnification"
     assert title not in pipeline.make_report(finished).read_text(encoding="utf-8")

@@ -44,6 +44,7 @@ def test_subjects_are_compared_at_every_part_of_the_cycle(finished: Study):
     assert (finished.results_folder / "figures" / "deviation_over_the_cycle.svg").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_nobody_moves_periodically_there_are_no_phases(finished: Study):
     put_cycles(finished, "")
     pipeline.compare(finished, FEW)

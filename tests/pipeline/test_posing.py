@@ -31,11 +31,11 @@ def write_table(path: Path, joints: np.ndarray, score: float = 1.0) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def truth() -> dict[str, np.ndarray]:
     """Give the walkers' true joints, of the study ``finished``."""
     cohort = make_cohort(n_healthy=3, n_impaired=2, n_frames=40, size=64)
-    return {recording.name: recording.joints[:, :5] for recording in cohort}
+    return {recording.name: recording.joints[:, : len(NAMES)] for recording in cohort}
 
 
 def marked(study: Study, folder: Path, truth: dict[str, np.ndarray], names: tuple[str, ...]) -> Study:

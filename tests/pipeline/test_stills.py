@@ -52,6 +52,7 @@ def test_a_still_shows_the_frame_that_deviates_most(finished):
     assert abs(float(np.median(part)) - float(np.median(frame[len(frame) // 2 :]))) < 40
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_recording_that_is_gone_is_told_and_the_report_is_written(finished):
     worst = tables(finished)[0].sort_values("deviation").query("group == 'impaired'").iloc[-1]["subject"]
     gone = next(r for r in finished.recordings if r.subject == worst)
@@ -61,12 +62,14 @@ def test_a_recording_that_is_gone_is_told_and_the_report_is_written(finished):
     assert len(pictures_of(page)) == 2  # the other impaired one, and a healthy one
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_pictures_of_subjects_on_request(finished):
     page = pipeline.make_report(finished, ReportSettings(n_stills=0)).read_text(encoding="utf-8")
     assert not pictures_of(page)
     assert ">Moments<" not in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_people_are_shown_as_blocks_unless_faces_are_asked_for(finished):
     people = finished.replace(settings=finished.settings.model_copy(update={"people": True}))
     subjects, frames = tables(people)

@@ -1,10 +1,15 @@
 import numpy as np
+import pytest
 
 from napari_ubam.sample.napari_data import cohort_layers
 
 
-def test_layers_show_the_four_subjects_beside_each_other():
-    layers = cohort_layers()
+@pytest.fixture(scope="module")
+def layers():
+    return cohort_layers()
+
+
+def test_layers_show_the_four_subjects_beside_each_other(layers):
     assert len(layers) == 4
     corners = set()
     for data, attributes, kind in layers:
@@ -20,10 +25,10 @@ def test_layers_show_the_four_subjects_beside_each_other():
     assert [layer[1]["metadata"]["ubam"]["group"] for layer in layers] == ["healthy"] * 2 + ["impaired"] * 2
 
 
-def test_layers_can_be_made_from_them():
+def test_layers_can_be_made_from_them(layers):
     from napari.layers import Layer
 
-    data, attributes, kind = cohort_layers()[3]
+    data, attributes, kind = layers[3]
     layer = Layer.create(data, attributes, kind)
     assert layer.rgb
     assert layer.ndim == 3

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,17 @@ from napari_ubam.training.log import Point, elapsed
 from napari_ubam.training.presets import STEPS, estimate_seconds, step_times
 from napari_ubam.training.runs import can_resume, find_runs, find_unfinished, install, take_up, use_run
 
+_two: list[Path] = []
+
 
 @pytest.fixture
-def models(train_in: Callable, tmp_path: Path) -> Path:
+def models(train_in: Callable, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     """Give a folder with two trainings: one with another seed before the one in use."""
-    train_in(tmp_path, seed=1)
-    train_in(tmp_path, seed=2)
-    return tmp_path
+    if not _two:
+        _two.append(tmp_path_factory.mktemp("two"))
+        for seed in (1, 2):
+            train_in(_two[0], seed=seed)
+    return shutil.copytree(_two[0], tmp_path, dirs_exist_ok=True)
 
 
 def seeds(models: Path) -> list[int]:

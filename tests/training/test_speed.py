@@ -1,5 +1,4 @@
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -28,15 +27,16 @@ def stages(settings: TrainSettings) -> dict[str, str]:
     return {"posture": "posture", "generator": "generator", "behaviour": "behaviour"}
 
 
-def test_what_cannot_be_tried_out_ends_with_an_error(tmp_path: Path):
+def test_what_cannot_be_tried_out_ends_with_an_error(tmp_path: Path, monkeypatch, capsys):
     settings = TrainSettings(device="cuda:77").model_dump_json()
-    command = [sys.executable, "-m", "napari_ubam.training.speed", str(tmp_path), "32", settings]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    assert "Error: " in ended.stderr
-    assert "cuda:77" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert ended.stdout == ""
+    monkeypatch.setattr(sys, "argv", ["speed", str(tmp_path), "32", settings])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    printed, message = capsys.readouterr()
+    assert printed == ""
+    assert message.startswith("Error: ")
+    assert "cuda:77" in message
 
 
 @pytest.mark.parametrize(

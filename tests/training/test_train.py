@@ -84,28 +84,29 @@ def test_the_papers_network_gives_models_that_can_be_used(
     monkeypatch.setitem(recipes.CAFFENET, "dimension", 16)
     monkeypatch.setattr(recipes, "PAPER_CLIPS", 2)
     monkeypatch.setattr(train, "STEPS", {"quick": train.Steps(posture=2, generator=2, behaviour=2)})
-    told = train_in(tmp_path, objective=objective, encoder="caffenet")
+    films = [Footage(f.subject, f.frames[:8], f.background, f.fps) for f in footage]  # it sees them at 227 px
+    told = train_in(tmp_path, films=films, objective=objective, encoder="caffenet")
     assert names(tmp_path) == COMPLETE
     assert all(np.isfinite(p.loss) for p in told if p.loss is not None)
     assert json.loads((tmp_path / "posture" / "config.json").read_text())["kind"] == "CaffeNet"
     cpu = torch.device("cpu")
-    codes = encode_postures(load_model(tmp_path / "posture", cpu), footage[0].frames[:8], footage[0].background, cpu)
+    codes = encode_postures(load_model(tmp_path / "posture", cpu), films[0].frames, films[0].background, cpu)
     assert codes.shape == (8, 16)
     assert np.isfinite(codes).all()
     assert codes.std(0).max() > 0
 
 
-def test_what_is_written_beside_the_weights(train_in: Train, tmp_path: Path) -> None:
-    train_in(tmp_path, seed=3)
-    config = json.loads((tmp_path / "posture" / "config.json").read_text())
+def test_what_is_written_beside_the_weights(complete: Complete) -> None:
+    folder = complete(seed=1)
+    config = json.loads((folder / "posture" / "config.json").read_text())
     assert config["kind"] == "LandmarkEncoder"
     assert config["steps"] == 5
-    assert config["settings"]["seed"] == 3
+    assert config["settings"]["seed"] == 1
     assert config["device"] == "cpu"
     assert config["version"]
-    assert json.loads((tmp_path / "settings.json").read_text()) == config["settings"]
-    rows = pd.read_csv(tmp_path / "training.csv")
-    assert logged(tmp_path) == [(stage, step) for stage in (TOGETHER, "behaviour") for step in range(1, 6)]
+    assert json.loads((folder / "settings.json").read_text()) == config["settings"]
+    rows = pd.read_csv(folder / "training.csv")
+    assert logged(folder) == [(stage, step) for stage in (TOGETHER, "behaviour") for step in range(1, 6)]
     assert np.isfinite(rows["loss"]).all()
     assert (rows["seconds"] >= 0).all()
 
@@ -223,9 +224,10 @@ def test_a_code_that_collapses_is_told_and_recorded(
 def test_looking_at_the_code_changes_no_weight(
     train_in: Train, complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    plain = complete()
     monkeypatch.setattr(watch, "LOOK_EVERY", 1)
     train_in(tmp_path)
-    assert same(tmp_path, complete())
+    assert same(tmp_path, plain)
     assert "posture_code" in json.loads((tmp_path / "posture" / "config.json").read_text())
 
 
@@ -418,13 +420,19 @@ train.train_models(films, Path(sys.argv[1]), settings, resume=False, report=repo
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_killed_training_goes_on_from_its_checkpoint_and_leaves_old_models(
+def test_a_killed_training_goes_on_from_its_checkpoint_and_leaves_old_models_and_nothing_else(
     train_in: Train, complete: Complete, tmp_path: Path
 ) -> None:
-    models = tmp_path / "models"
+    """Lightning tells of devices, tips and loggers, and makes a folder for its logs, unless it is told not to."""
+    models, here = tmp_path / "models", tmp_path / "here"
     shutil.copytree(complete(), models)
-    run = subprocess.run([sys.executable, "-c", KILLED, str(models)], check=False, capture_output=True, text=True)
-    assert run.returncode == -signal.SIGKILL, run.stderr
+    here.mkdir()
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, str(models)], cwd=here, check=False, capture_output=True, text=True,
+        env=os.environ | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "a job of a cluster", "SLURM_JOB_ID": "1"},
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGKILL, "", "")
+    assert names(here) == []
     assert same(models, complete())
     assert can_resume(models)
 
@@ -434,18 +442,3 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_leaves_old_models(
     assert same(models, complete(seed=1))
     assert names(models) == sorted([*COMPLETE, "earlier"])
     assert logged(models) == logged(complete(seed=1))  # step 4 of the one that was killed is not in it twice
-
-
-@pytest.mark.slow
-def test_a_training_says_nothing_and_leaves_nothing_where_it_is_run(tmp_path: Path) -> None:
-    """Lightning tells of devices, tips and loggers, and makes a folder for its logs, unless it is told not to."""
-    (tmp_path / "here").mkdir()
-    script = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "pass")
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "models")],
-        cwd=tmp_path / "here", check=False, capture_output=True, text=True,
-        env=os.environ | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "a job of a cluster", "SLURM_JOB_ID": "1"},
-    )  # fmt: skip
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
-    assert names(tmp_path / "here") == []
-    assert names(tmp_path / "models") == COMPLETE

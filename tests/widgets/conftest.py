@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +44,18 @@ def frames() -> np.ndarray:
     return make_frames(5)
 
 
+@pytest.fixture(scope="session")
+def filmed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("filmed")
+    for i in range(4):
+        write_video(folder / f"walk_{i}.mkv", make_frames(i), fps=10)
+    return folder
+
+
 @pytest.fixture
-def videos(tmp_path) -> list[Path]:
+def videos(filmed, tmp_path) -> list[Path]:
     """Give four small videos."""
-    paths = [tmp_path / "videos" / f"walk_{i}.mkv" for i in range(4)]
-    for i, path in enumerate(paths):
-        path.parent.mkdir(exist_ok=True)
-        write_video(path, make_frames(i), fps=10)
-    return paths
+    return sorted(shutil.copytree(filmed, tmp_path / "videos").iterdir())
 
 
 @pytest.fixture
@@ -68,11 +73,12 @@ def study(tmp_path, recordings) -> Study:
 
 
 @pytest.fixture
-def notifications():
-    """Collect what napari tells the user."""
-    from napari.utils.notifications import notification_manager
+def notifications(monkeypatch):
+    """Collect what napari tells the user; the console gets no coloured tracebacks, which take a second each."""
+    from napari.utils.notifications import ErrorNotification, notification_manager
 
     told: list[str] = []
+    monkeypatch.setattr(ErrorNotification, "__str__", lambda notification: notification.message)
 
     def keep(notification) -> None:
         told.append(notification.message)
@@ -98,3 +104,14 @@ def trained(tmp_path_factory) -> Study:
     pipeline.embed(study)
     pipeline.deviate(study)
     return study
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugins_read_once():
+    """Let napari find the plugins once: it reads all their manifests anew for every viewer, and takes what is new."""
+    from npe2 import PluginManifest
+
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        yield
