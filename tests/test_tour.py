@@ -17,7 +17,7 @@ STOPS = {"study", "train", "embedding", "ethogram", "video", "magnify", "compare
 @pytest.mark.timeout(600)
 def test_the_tour_goes_through_all_widgets(finished, tmp_path):
     before = {path: path.read_bytes() for path in finished.folder.rglob("*.*") if path.is_file()}
-    command = [sys.executable, TOUR, finished.folder, tmp_path / "pictures", "--size", "1100x700"]
+    command = [sys.executable, TOUR, finished.folder, tmp_path / "pictures", "--size", "1100x700", "--pause", "0.3"]
     settings = os.environ | {"NAPARI_CONFIG": str(tmp_path / "settings.yaml")}
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=560, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """Drive the dock widgets in a real napari window, and take the pictures that the README and the guide show.
 
-    python tools/tour.py STUDY OUT [--size 1280x800]      # or: make tour
+    python tools/tour.py STUDY OUT [--size 1280x800] [--pause 1.5]      # or: make tour
 
 STUDY is a study with every step done, such as the demo's. The files in it stay as they are. Each stop opens one widget
 as a user would, waits until what it does in the background is done, and saves what is on the screen as OUT/NAME.png.
@@ -41,10 +41,12 @@ class Tour:
         Where the pictures go.
     size : tuple of int
         Width and height of the window [px].
+    pause : float
+        How long to wait at every stop for what is drawn later, such as thumbnails [s].
     """
 
-    def __init__(self, study: Study, out: Path, size: tuple[int, int]) -> None:
-        self.study, self.out = study, out
+    def __init__(self, study: Study, out: Path, size: tuple[int, int], pause: float) -> None:
+        self.study, self.out, self.pause = study, out, pause
         frames = read_result(study, "deviation", "deviate")
         last = frames.groupby("recording")["frame"].transform("max")
         inside = frames["frame"].between(EDGE, last - EDGE)  # where the movement around a frame is seen whole
@@ -57,10 +59,10 @@ class Tour:
     def stop(self, name: str, title: str, do: Callable[[Any], None] = lambda widget: None) -> None:
         """Open a widget, use it, and take a picture of the window."""
         dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, title)
-        self._wait(0.5)
+        self._wait(self.pause / 3)
         do(widget)
         self._until(lambda: getattr(widget, "worker", None) is None, title)
-        self._wait(1.5)  # what is drawn later, such as thumbnails
+        self._wait(self.pause)
         shown = Image.fromarray(self.viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
         with atomic_path(self.out / f"{name}.png") as temporary:
             shown.quantize(256, dither=Image.Dither.NONE).save(temporary, optimize=True)  # a third of the size
@@ -104,9 +106,10 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", default="1280x800", help="of the window")
+    parser.add_argument("--pause", type=float, default=1.5, help="at every stop, for what is drawn later [s]")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
-    tour = Tour(Study.open(options.study), options.out, (width, height))
+    tour = Tour(Study.open(options.study), options.out, (width, height), options.pause)
     tour.stop("study", "Study", tour.open_recording)
     tour.stop("train", "Train")
     tour.stop("embedding", "Embedding")

@@ -118,6 +118,7 @@ def test_nuisances_that_separate_the_groups_are_found(finished: Study):
         pipeline.compare(Study.open(finished.folder), CompareSettings(nuisances="camera, lens"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_sessions_are_compared_within_subjects_and_over_days(finished: Study):
     """Parts of a recording stand for a subject's days."""
     days = [

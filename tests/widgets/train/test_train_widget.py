@@ -370,6 +370,7 @@ def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, m
 def test_a_study_is_trained_stopped_and_resumed_in_its_own_process(qtbot, widget):
     widget.session.edit(settings=StudySettings(crop_size=32))
     widget.form.fields["preset"].value = "quick"
+    widget.form.fields["n_landmarks"].value = 4
     qtbot.waitUntil(lambda: "cpu" in widget.form.fields["device"].choices, timeout=30_000)
     widget.start_button.click()
     qtbot.waitUntil(lambda: len(widget.curve.losses) > 0, timeout=120_000)
@@ -377,7 +378,7 @@ def test_a_study_is_trained_stopped_and_resumed_in_its_own_process(qtbot, widget
     qtbot.waitUntil(lambda: widget.training.state is not TrainingState.STOPPING, timeout=60_000)
     assert widget.training.state is TrainingState.STOPPED, widget.training.message
     assert widget.resume_button.isEnabled()
-    widget.form.fields["minutes"].value = 0.5
+    widget.form.fields["minutes"].value = 0.01
     with qtbot.waitSignal(widget.session.results_changed, timeout=240_000):
         widget.resume_button.click()
     assert (widget.session.study.models_folder / "posture").is_dir()
