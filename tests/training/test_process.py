@@ -50,7 +50,9 @@ def test_one_that_was_killed_does_not_count(other, tmp_path: Path):
         assert process_of(tmp_path / "models").pid == os.getpid()
 
 
-@pytest.mark.parametrize("text", ["no JSON", "{}", json.dumps({"pid": os.getpid(), "began": 1.0})])
+@pytest.mark.parametrize(
+    "text", ["no JSON", "{}", pytest.param(json.dumps({"pid": os.getpid(), "began": 1.0}), id="another's number")]
+)
 def test_what_says_nothing_of_a_living_process_does_not_count(text: str, tmp_path: Path):
     (tmp_path / FILE).write_text(text)
     assert process_of(tmp_path) is None
