@@ -60,7 +60,7 @@ def read_limits(text: str) -> tuple[float, float] | None:
     except ValueError:
         low, high = 0.0, 0.0
     if not (math.isfinite(high - low) and low < high):
-        raise UbamError(f"--limits: '{text}' is neither 'auto' nor two increasing numbers such as 1,3.5.")
+        raise UbamError(f"--limits: '{text}' is neither 'auto' nor two increasing numbers such as 1,5.")
     return low, high
 
 
