@@ -36,10 +36,12 @@ def test_subjects_like_those_of_the_norm_are_at_1():
     assert np.mean([score(norm(), subject(seed)) for seed in range(100, 120)]) == pytest.approx(1, abs=0.15)
 
 
-def test_what_goes_together_counts_less_than_what_does_not():
+@pytest.mark.parametrize(("shrinkage", "times"), [(0.3, 1.5), (LEAST_SHRINKAGE, 1.4)])
+def test_what_goes_together_counts_less_than_what_does_not(monkeypatch, shrinkage: float, times: float):
+    monkeypatch.setattr("napari_ubam.analysis.norm.LEAST_SHRINKAGE", shrinkage)
     sign = np.where(np.arange(T) % 2, 1.0, -1.0)[:, None]  # nothing lasts
     together, against = sign * [1.0, 1.0, 0, 0], sign * [1.0, -1.0, 0, 0]
-    assert score(norm(), against) > 1.2 * score(norm(), together)
+    assert score(norm(), against) > times * score(norm(), together)
 
 
 def test_what_lasts_counts_more_than_what_passes():
