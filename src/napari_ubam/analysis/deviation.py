@@ -106,10 +106,8 @@ def measure_deviation(
         n_done += 1
     tell("measuring", len(movements), len(movements))
 
-    of_subject = {s: [n for n in references if movements[n].subject == s] for s in subjects}
-    normal = normal_limit(
-        [np.concatenate([measured[n][1][movements[n].sure] for n in names]) for names in of_subject.values()]
-    )
+    sure = {n: measured[n][1][movements[n].sure] for n in references}
+    normal = normal_limit([np.concatenate([sure[n] for n in sure if movements[n].subject == s]) for s in subjects])
     rated = rate_references(matches, references, settings.smooth)
     result = {}
     for name, m in movements.items():

@@ -2,7 +2,8 @@
 
 Brattoli et al. 2021 (Methods, "Magnification") average the nearest healthy frames, one frame at a time. Here, frames
 are matched together with the movement around them, every reference subject has its say, and the build of the subject
-is taken into account: first by aligning place and size, then by how reference subjects differ among themselves.
+is taken into account: by aligning place and size, then by where landmarks lie on the body (`places`), or, of codes that
+are no landmarks, by how reference subjects differ among themselves.
 """
 
 from __future__ import annotations
