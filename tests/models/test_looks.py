@@ -1,6 +1,6 @@
 import torch
 
-from napari_ubam.models.looks import HIDDEN, Colours, hidden, other_looks, subject_share
+from napari_ubam.models.looks import HIDDEN, Colours, dressed, hidden, other_looks, subject_share
 
 CPU = torch.device("cpu")
 
@@ -61,6 +61,33 @@ def test_a_subject_before_an_unknown_background_stays_as_it_is() -> None:
     looks, behind = other_looks(pictures, plain, torch.rand_like(backgrounds))
     torch.testing.assert_close(looks, pictures)
     torch.testing.assert_close(behind, plain)
+
+
+def test_garments_are_given_colours_of_their_own() -> None:
+    pictures, room, where = square(200)
+    trousers = where.clone()
+    trousers[:, :, :15] = 0
+    blue = torch.tensor([-0.7, -0.6, 0.5]).view(3, 1, 1)
+    pictures = torch.lerp(pictures, blue.expand_as(pictures), trousers)
+    pictures[:, :, :, :17] = 0.7 * (pictures[:, :, :, :17] + 1) - 1  # a leg and an arm in the shade
+    drawn = dressed(pictures, where, Colours.random(len(pictures), CPU), room)
+    shirt, legs = drawn[:, :, 12, 19], drawn[:, :, 17, 19]
+    together = [torch.corrcoef(torch.stack([shirt[:, c], legs[:, c]]))[0, 1].item() for c in range(3)]
+    assert max(together) < 0.7
+    assert (shirt - legs).norm(dim=1).std() > 0.2  # alike in some, and not at all in others
+    for row in (12, 17):
+        near, far = drawn[:, :, row, 19].mean(1), drawn[:, :, row, 14].mean(1)
+        assert (far < near).float().mean() > 0.95  # also where they are bluer, greener or redder now
+    contrast = (drawn - room)[:, :, 17, 14:20].mean(-1).norm(dim=1)
+    assert contrast.quantile(0.02) < 0.2  # trousers of the wall's colour
+    assert contrast.median() > 0.5
+
+
+def test_noise_is_no_garment() -> None:
+    _, room, where = square(50)
+    grey = torch.lerp(room, torch.full_like(room, 0.4), where) + 0.02 * torch.randn_like(room)
+    drawn = dressed(grey, where, Colours.random(len(grey), CPU), room)[:, :, 11:19, 13:21]
+    assert drawn.std((2, 3)).max() < 0.15
 
 
 def test_a_round_part_of_the_subject_is_hidden() -> None:

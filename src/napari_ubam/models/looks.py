@@ -1,8 +1,8 @@
 """Other looks of the same moment: other colours, another room. Batched on the device.
 
 A recording shows one look throughout, so nothing in it says that trousers of another colour are the same leg. Pictures
-whose colours are turned, and whose subject stands in another recording's room, do: their posture is known to be the
-same (after the randomisation of colours and textures of Tobin et al., IROS 2017).
+whose colours are turned, and whose subject stands in another recording's room in other clothes, do: their posture is
+known to be the same (after the randomisation of colours and textures of Tobin et al., IROS 2017).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from torch.nn import functional
 
 SCENE, SUBJECT = 0.1, 0.2  # difference from the background up to which it is that, and from which on it is the subject
 HIDDEN = 0.05, 0.14  # radius of a part that is hidden [share of the side]
+DARK = 0.1  # light that is added to every colour, so that noise in the dark is no colour [half of full scale]
+PLAIN = 0.03  # spread of a subject's proportions of colours up to which it is of one colour
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ def other_looks(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw pictures in other looks, without a change of posture: the pictures, and their backgrounds.
 
-    Half of the subjects are put in other rooms, subject and room each in other colours; then the colours of four in
-    five pictures are changed as a whole. What stands out is cut out; of the rest, its difference from its own room is
-    laid over the other, so that a head of the wall's colour is as hard to see as it was, and not gone. In half of the
-    pictures a part of the subject is `hidden`. Pictures whose background is one colour alone, which stands for one that
-    is not known, stay as they are: what is the subject cannot be told there.
+    Half of the subjects are put in other rooms, `dressed` anew, and the rooms in other colours; then the colours of
+    four in five pictures are changed as a whole. What stands out is cut out; of the rest, its difference from its own
+    room is laid over the other, so that a head of the wall's colour is as hard to see as it was, and not gone. In half
+    of the pictures a part of the subject is `hidden`. Pictures whose background is one colour alone, which stands for
+    one that is not known, stay as they are: what is the subject cannot be told there.
 
     Parameters
     ----------
@@ -75,12 +77,51 @@ def other_looks(
     room = Colours.random(n, device).of(rooms)
     shade = room + clothes.of_differences(pictures - backgrounds)
     subject = subject_share(pictures, backgrounds)
-    placed = torch.lerp(shade, clothes.of(pictures), subject)
+    placed = torch.lerp(shade, dressed(pictures, subject, clothes, room), subject)
     moved, changed, colours = chosen(0.5), chosen(0.8), Colours.random(n, device)
     pictures, backgrounds = torch.lerp(pictures, placed, moved), torch.lerp(backgrounds, room, moved)
     pictures = torch.lerp(pictures, colours.of(pictures), changed)
     backgrounds = torch.lerp(backgrounds, colours.of(backgrounds), changed)
     return torch.lerp(pictures, backgrounds, chosen(0.5) * hidden(subject)), backgrounds
+
+
+def dressed(pictures: torch.Tensor, subject: torch.Tensor, clothes: Colours, room: torch.Tensor) -> torch.Tensor:
+    """Give each subject colours that it could wear: one garment in colours of its own, in half of them near the room's.
+
+    Garments are told by how much of their light is red, green and blue, which does not depend on how much light there
+    is: a far leg stays darker than the near one, whatever trousers are worn and whichever of the two stands out.
+
+    Parameters
+    ----------
+    pictures : torch.Tensor
+        (n, 3, S, S), in [-1, 1].
+    subject : torch.Tensor
+        How much each pixel belongs to the subject, (n, 1, S, S).
+    clothes : Colours
+        Of the other garments.
+    room : torch.Tensor
+        What the subjects shall stand before, (n, 3, S, S).
+
+    Returns
+    -------
+    torch.Tensor
+        (n, 3, S, S), of use only where the subject is.
+    """
+    n, device = len(pictures), pictures.device
+    light = functional.avg_pool2d(pictures, 3, 1, 1).add(1).clamp(min=0) + DARK
+    proportions = light / light.sum(1, keepdim=True)
+    along = (torch.randn(n, 3, 1, 1, device=device) * proportions).sum(1, keepdim=True)
+    along = along - _mean(along, subject)
+    garment = (0.5 + 2 * along / (_mean(along**2, subject).sqrt() + PLAIN)).clamp(0, 1)
+    drawn = torch.lerp(clothes.of(pictures), Colours.random(n, device).of(pictures), garment)
+    near = (2 * torch.rand(n, 1, 1, 1, device=device) - 1).clamp(min=0)
+    worn = subject * garment
+    return drawn + near * garment * (_mean(room, worn) - _mean(drawn, worn))
+
+
+def _mean(values: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values (n, c, S, S) where a share (n, 1, S, S) is: (n, c, 1, 1)."""
+    return (values * share).sum((2, 3), keepdim=True) / (share.sum((2, 3), keepdim=True) + 1e-3)
 
 
 def hidden(subject: torch.Tensor) -> torch.Tensor:
