@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_ubam import __version__
 from napari_ubam.cli import main
 from napari_ubam.sample import write_cohort
 from napari_ubam.settings import (
@@ -256,6 +257,12 @@ def test_info(run: Run):
     assert re.search(r"napari-ubam \d.*Python 3", printed)
     for word in ("torch", "av", "zarr", "Device: cpu", "cores", "GiB free"):
         assert word in printed
+
+
+def test_the_version_alone(run: Run):
+    code, printed, _ = run("--version")
+    assert code == 0
+    assert printed.strip() == f"napari-ubam {__version__}"
 
 
 @pytest.fixture

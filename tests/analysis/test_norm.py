@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from napari_ubam.analysis.norm import (
+    CLEAR,
     LASTING,
     LEAST_SHRINKAGE,
     USUAL,
@@ -9,7 +10,7 @@ from napari_ubam.analysis.norm import (
     Norm,
     beyond_normal,
     normal_limit,
-    parts_beyond_normal,
+    parts_beyond_usual,
     whitening,
 )
 
@@ -95,19 +96,27 @@ def test_a_part_that_no_reference_subject_moves_has_a_limit_all_the_same():
 
 
 def test_only_what_is_beyond_normal_is_kept_of_a_difference():
-    difference = np.ones((4, 4))
-    parts = np.array([[0.1, USUAL], [1, 1], [2, 0], [100, 1]])
-    kept = beyond_normal(difference, parts)
-    np.testing.assert_array_equal(kept[0], 0)
-    np.testing.assert_allclose(kept[1], 1 - USUAL**2)
-    np.testing.assert_allclose(kept[2], [1 - USUAL**2 / 4] * 2 + [0, 0])
-    assert kept[3, 0] == pytest.approx(1, abs=1e-3)
+    difference = np.array([[3.0, -3.0] * 4])
+    parts = np.array([[0.1, 1, 1.5, CLEAR]])
+    kept = beyond_normal(difference, parts).reshape(4, 2)
+    np.testing.assert_array_equal(kept[:2], 0)
+    assert 0 < kept[2, 0] < 3
+    np.testing.assert_allclose(kept[:, 1], -kept[:, 0])
+    np.testing.assert_allclose(kept[3], difference[0, :2])
+    np.testing.assert_allclose(beyond_normal(difference, 50 * np.ones((1, 4))), difference)
 
 
-def test_what_is_marked_is_what_is_kept_and_the_normal_limit_stays_one():
+def test_who_deviates_more_keeps_more():
+    parts = np.linspace(0, 4, 200)[:, None]
+    kept = beyond_normal(parts, parts)
+    assert (np.diff(kept, axis=0) >= 0).all()
+    assert np.diff(kept, axis=0).max() < 3 * np.diff(parts, axis=0).max()  # nothing jumps as a part passes a limit
+
+
+def test_what_is_usual_is_not_marked_and_the_normal_limit_stays_one():
     parts = np.array([[0.0, USUAL, 1.0, 100.0], [0.3, 0.7, 2.0, 5.0]])
-    marked = parts_beyond_normal(parts)
-    np.testing.assert_array_equal(marked > 0, beyond_normal(np.ones((2, 4)), parts) > 0)
+    marked = parts_beyond_usual(parts)
+    np.testing.assert_array_equal(marked > 0, parts > USUAL)
     assert marked[0, 2] == pytest.approx(1)
     assert (np.diff(marked, axis=1) >= 0).all()
 

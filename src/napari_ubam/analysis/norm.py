@@ -16,6 +16,7 @@ import numpy as np
 LASTING = 0.4  # share of a deviation that is given to what lasts: with more, it is hard to see when one happens
 FRAMES, SUBJECTS = 95.0, 75.0  # percentiles of a reference subject's frames, and of the subjects, that are normal
 USUAL = 0.7  # deviation of a part, in units of the normal limit, that is nothing but what reference subjects show
+CLEAR = 2.0  # in the same units, from which on all of a part's deviation is magnified
 LEAST_SHRINKAGE = 0.7  # of a covariance towards equal variances, however many subjects tell of it
 
 
@@ -113,9 +114,9 @@ def normal_limit(parts: Sequence[np.ndarray]) -> np.ndarray:
 def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Keep of a difference what is more than reference subjects show.
 
-    Each part is shrunk by 1 - (USUAL / part)^2, to no less than 0: the positive-part estimator of James and Stein
-    (Efron and Morris, Journal of the American Statistical Association 68, 1973), for which what is usual is noise. A
-    subject is then not made an average one when its deviation is taken away, nor a caricature when it is magnified.
+    Of each part nothing is kept up to the normal limit, and all from `CLEAR` times it on: firm shrinkage (Gao and
+    Bruce, Statistica Sinica 7, 1997). A subject is then not made an average one when its deviation is taken away, nor
+    a caricature when it is magnified; and what deviates clearly is magnified as far as was asked for.
 
     Parameters
     ----------
@@ -128,11 +129,15 @@ def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (T, d)
     """
-    return difference * np.repeat(_share_kept(parts), difference.shape[1] // parts.shape[1], axis=1)
+    kept = np.clip(CLEAR / (CLEAR - 1) * (1 - 1 / np.maximum(parts, 1e-6)), 0, 1)
+    return difference * np.repeat(kept, difference.shape[1] // parts.shape[1], axis=1)
 
 
-def parts_beyond_normal(parts: np.ndarray) -> np.ndarray:
-    """Keep of the parts' deviations what `beyond_normal` keeps of the difference, so that what is marked is what moves.
+def parts_beyond_usual(parts: np.ndarray) -> np.ndarray:
+    """Keep of the parts' deviations what is more than is usual, so that what is normal is hardly marked.
+
+    Each part is shrunk by 1 - (USUAL / part)^2, to no less than 0: the positive-part estimator of James and Stein
+    (Efron and Morris, Journal of the American Statistical Association 68, 1973), for which what is usual is noise.
 
     Parameters
     ----------
@@ -144,11 +149,7 @@ def parts_beyond_normal(parts: np.ndarray) -> np.ndarray:
     ndarray, shape (T, K)
         0 up to what is usual, and still 1 at the normal limit.
     """
-    return parts * _share_kept(parts) / (1 - USUAL**2)
-
-
-def _share_kept(parts: np.ndarray) -> np.ndarray:
-    return np.maximum(1 - (USUAL / np.maximum(parts, 1e-6)) ** 2, 0)
+    return parts * np.maximum(1 - (USUAL / np.maximum(parts, 1e-6)) ** 2, 0) / (1 - USUAL**2)
 
 
 def whitening(covariance: np.ndarray, share: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from napari_ubam.ahead import ahead
-from napari_ubam.analysis.norm import parts_beyond_normal
+from napari_ubam.analysis.norm import parts_beyond_usual
 from napari_ubam.errors import StudyError
 from napari_ubam.magnify.magnifier import MagnifiedFrame, Shot, draw_shot, magnify_shot, mark_shot
 from napari_ubam.magnify.marks import Marks
@@ -208,7 +208,7 @@ class Magnifier:
         return Shot(
             self.frame[rows], pictures, np.asarray(crops.frames[rows]), crops.squares[rows], crops.mirrored,
             self._background, crops.background is not None, self._embedding.posture[rows],
-            reference.reference[rows], reference.score[rows], parts_beyond_normal(reference.parts[rows]),
+            reference.reference[rows], reference.score[rows], parts_beyond_usual(reference.parts[rows]),
             self.left[rows], crops.is_empty,
         )  # fmt: skip
 
