@@ -2,8 +2,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+LINUX := $(filter Linux,$(shell uname -s))
 # The tests open windows: give them a screen of their own, so that nothing flashes over yours.
-SCREEN := $(if $(filter Linux,$(shell uname -s)),xvfb-run -a -s "-screen 0 1600x1000x24")
+SCREEN := $(if $(LINUX),xvfb-run -a -s "-screen 0 1600x1000x24")
+# One process per core, where each gets its own screen: see tests/conftest.py. A file stays in one process, which makes
+# its fixtures once; in the order of their names no long file comes last. ARGS="-n 0" runs all in one process.
+WORKERS := $(if $(LINUX),-n auto --dist loadfile --no-loadscope-reorder)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast lint format tour check-system check-test-system clean
@@ -15,10 +19,10 @@ demo: check-system .venv/installed ## Install, make a small cohort, run every st
 	$(BIN)/napari-ubam demo $(ARGS)
 
 test: check-test-system .venv/installed ## Install and run the whole suite, with no window in your way
-	$(SCREEN) $(BIN)/python -m pytest $(ARGS)
+	$(SCREEN) $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 fast: check-test-system .venv/installed ## Run the tests, without the slow ones
-	$(SCREEN) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(SCREEN) $(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 lint: .venv/installed ## Check style, types, spelling, the floors of the house and the manifest
 	$(BIN)/ruff check

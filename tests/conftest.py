@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +24,34 @@ os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes the user's s
 
 with contextlib.suppress(ImportError):
     import qtpy  # noqa: F401  # first, so that pytest-qt takes the same binding where there are two
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Let ``-n auto`` take the cores we may use; every worker makes the shared studies anew, so many gain little."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give every worker a screen of its own: on one screen their windows would take the focus from one another."""
+    if not sys.platform.startswith("linux") or shutil.which("Xvfb") is None:
+        return
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1000x24"]
+    screen = subprocess.Popen(command, pass_fds=[writer], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    node.config.add_cleanup(screen.terminate)
+    os.close(writer)
+    with open(reader) as number:  # it comes when the screen is there
+        node.workerinput["screen"] = f":{number.readline().strip()}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the windows of a worker on its own screen."""
+    screen = getattr(config, "workerinput", {}).get("screen")
+    if screen is not None:
+        os.environ["DISPLAY"] = screen
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from napari_ubam.models.encoder import ConvEncoder
 from napari_ubam.models.store import load_model
 from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.training import fit, modules, recipes, train, watch
-from napari_ubam.training.bank import Footage
+from napari_ubam.training.bank import Footage, FrameBank
 from napari_ubam.training.runs import can_resume
 
 Train = Callable[..., list[Progress]]
@@ -83,6 +83,8 @@ def test_the_papers_network_gives_models_that_can_be_used(
 ) -> None:
     monkeypatch.setitem(recipes.CAFFENET, "dimension", 16)
     monkeypatch.setattr(recipes, "PAPER_CLIPS", 2)
+    moments = FrameBank.moments
+    monkeypatch.setattr(FrameBank, "moments", lambda bank, rng, n: moments(bank, rng, min(n, 8)))
     monkeypatch.setattr(train, "STEPS", {"quick": train.Steps(posture=2, generator=2, behaviour=2)})
     films = [Footage(f.subject, f.frames[:8], f.background, f.fps) for f in footage]  # it sees them at 227 px
     told = train_in(tmp_path, films=films, objective=objective, encoder="caffenet")
@@ -401,7 +403,7 @@ import numpy as np, torch
 from napari_ubam.sample import make_cohort
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training import train, watch
-from napari_ubam.training.bank import Footage
+from napari_ubam.training.bank import Footage, FrameBank
 
 torch.set_num_threads(1)
 cohort = make_cohort(n_healthy=2, n_impaired=1, n_frames=20, size=32)

@@ -33,6 +33,20 @@ def nothing_remembered(monkeypatch, tmp_path_factory):
         settings.choices.last = ""
 
 
+@pytest.fixture
+def mock_app_model(mock_app_model):
+    """Let go of the windows and menus of a test: napari keeps them, and looks through all of them for garbage again."""
+    from app_model.backends.qt import QMenuItemAction
+    from napari.utils.theme import _themes
+    from qtpy.QtWidgets import QApplication
+
+    yield mock_app_model
+    for entry in QApplication.instance().findChildren(QMenuItemAction):
+        entry.deleteLater()
+    for theme in _themes.values():
+        theme.events.canvas.disconnect()
+
+
 @pytest.fixture(autouse=True)
 def nothing_tried_out(monkeypatch):
     """Try no steps of training out, which takes seconds; tests that do say so."""
@@ -108,10 +122,14 @@ def trained(tmp_path_factory) -> Study:
 
 @pytest.fixture(scope="session", autouse=True)
 def plugins_read_once():
-    """Let napari find the plugins once: it reads all their manifests anew for every viewer, and takes what is new."""
-    from npe2 import PluginManifest
+    """Let napari find the plugins once: it reads all their manifests anew for every viewer, and takes what is new.
+
+    Nor does it note for every viewer how to unload them, and with that the viewer.
+    """
+    from npe2 import PluginContext, PluginManifest
 
     found = list(PluginManifest.discover())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        patch.setattr(PluginContext, "register_disposable", lambda context, dispose: None)
         yield
