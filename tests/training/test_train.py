@@ -403,7 +403,7 @@ import numpy as np, torch
 from napari_ubam.sample import make_cohort
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training import train, watch
-from napari_ubam.training.bank import Footage, FrameBank
+from napari_ubam.training.bank import Footage
 
 torch.set_num_threads(1)
 cohort = make_cohort(n_healthy=2, n_impaired=1, n_frames=20, size=32)
