@@ -257,6 +257,25 @@ def choose(qtbot, widget, rows):
     widget.tools.encircle.setChecked(False)
 
 
+def test_chosen_frames_stay_when_results_are_read_again_and_go_with_the_study(qtbot, widget, embedded, study):
+    open_study(qtbot, widget, embedded)
+    widget.choose(np.array([0, 1, 2, 14]))
+    widget.session.results_changed.emit()  # as when clusters were found
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    qtbot.waitUntil(lambda: len(widget.session.chosen) == 2, timeout=20_000)
+    assert widget.map.view.selected.tolist() == [0, 1, 2, 14]
+    widget.session.open(study.folder)
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    assert not len(widget.chosen.rows)
+    qtbot.waitUntil(lambda: widget.session.chosen == (), timeout=20_000)
+    widget.choose(np.array([0]))
+    frame = np.arange(4)
+    write_embedding(study, "walk_1", Embedding(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32), frame), {})
+    widget.session.results_changed.emit()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    assert not len(widget.chosen.rows)  # there are other frames
+
+
 def test_encircled_frames_are_saved_as_intervals_and_for_boris(qtbot, widget, embedded, tmp_path, monkeypatch):
     open_study(qtbot, widget, embedded)
     assert not widget.tools.save.isEnabled()

@@ -85,6 +85,11 @@ class StudyView(QTableView):
         shown = self.selectionModel().selectedRows()
         return sorted(self.filtered.mapToSource(index).row() for index in shown)
 
+    @property
+    def has_selection(self) -> bool:
+        """Whether any row is selected; unlike listing them, it is quick however many there are."""
+        return self.selectionModel().hasSelection()
+
     def selected(self) -> list[Recording]:
         """Give the recordings whose rows are selected."""
         return [self.table.session.recordings[row] for row in self.selected_rows()]
