@@ -307,6 +307,8 @@ def test_chosen_frames_are_shown_side_by_side_and_back_to_back(qtbot, widget, em
         qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
         layer = widget.viewer.layers.selection.active
         assert layer.data.shape == shape
+        assert widget.viewer.scene.camera.center[-2:] == pytest.approx((63.5, shape[-2] / 2 - 0.5))
+    assert current_frame(widget.viewer, layer) == 0
     assert len(widget.viewer.layers) == 2
     square = layer.data[:, 64, :, 0].argmax(1)  # it moves to the right, 4 of 64 px a frame
     assert square[1] > square[0]

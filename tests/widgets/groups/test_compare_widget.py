@@ -38,7 +38,7 @@ def open_study(qtbot, widget, study):
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
 
 
-def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, widget, measured):
+def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, widget, measured, notifications):
     open_study(qtbot, widget, measured)
     assert "not compared yet" in widget.hint.text()
     assert not widget.report_button.isEnabled()
@@ -61,6 +61,8 @@ def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, w
     own = frames[(frames["subject"] == "i01") & (frames["reliable"] | ~frames["reliable"].any())]
     (layer,) = widget.viewer.layers
     assert layer.name == "i01"
+    widget.show_subject("renamed since")
+    assert "Compare the groups again" in notifications[-1]
     assert current_frame(widget.viewer, layer) == own.loc[own["deviation"].idxmax(), "frame"]
 
 

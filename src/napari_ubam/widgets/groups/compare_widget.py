@@ -161,7 +161,8 @@ class CompareWidget(DockWidget):
     def show_subject(self, subject: str) -> None:
         """Open the recording of a subject at the moment in which it deviates most."""
         if self.compared is not None:
-            self._show(*self.compared.most_deviating(subject))
+            with errors_shown():
+                self._show(*self.compared.most_deviating(subject))
 
     def _show(self, recording: str, frame: int) -> None:
         with errors_shown():

@@ -69,6 +69,7 @@ class ResultTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setMinimumHeight(120)
+        self.horizontalHeader().setResizeContentsPrecision(0)  # of the rows that are seen: a long table stays quick
         self._proxy = proxy
         self.clicked.connect(self._on_clicked)
 

@@ -73,6 +73,7 @@ class StudyView(QTableView):
         header = self.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setHighlightSections(False)  # bold titles are wider: the columns would move at every click
         header.setResizeContentsPrecision(0)  # of the rows that are seen: a long table stays quick
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
 
