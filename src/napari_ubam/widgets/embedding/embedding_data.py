@@ -63,9 +63,7 @@ class MapData(CodeMap):
     def has_points_of(self, other: MapData) -> bool:
         """Tell whether it has the same frames as another map, in the same order, wherever they lie."""
         names, others = ([recording.name for recording in data.recordings] for data in (self, other))
-        return (
-            names == others and np.array_equal(self.which, other.which) and np.array_equal(self.frame, other.frame)
-        )
+        return names == others and np.array_equal(self.which, other.which) and np.array_equal(self.frame, other.frame)
 
     def before(self, row: int, n: int) -> np.ndarray:
         """Give the n points of the same recording before a point, or as many as there are."""

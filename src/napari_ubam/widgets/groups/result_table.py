@@ -81,7 +81,7 @@ class ResultTable(QTableView):
     def show_table(self, table: pd.DataFrame) -> None:
         """Show another table, in its own order."""
         self._model.show_table(table)
-        self._proxy.sort(-1)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.resizeColumnsToContents()
 
     def _on_clicked(self, index: QModelIndex) -> None:

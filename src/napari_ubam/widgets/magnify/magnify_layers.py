@@ -105,7 +105,7 @@ def show_magnification(
 
 
 def _stack(viewer: Viewer, video: Layer, layers: list[Layer], *, anew: bool) -> None:
-    """Let a video, which may just have been opened, lie below the layers; in this order ``anew``, else in the user's."""
+    """Let the layers lie over a video that may just have been opened: ``anew`` in this order, else in the user's."""
     place, *places = (viewer.layers.index(layer) for layer in (video, *layers))
     if anew and places != sorted(places):
         for layer in layers:
