@@ -367,9 +367,7 @@ def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, m
     assert started == [{"resume": False}]
 
 
-def test_the_curve_of_a_stopped_training_stays_and_goes_on_when_it_is_resumed(
-    qtbot, with_runs, monkeypatch
-):
+def test_the_curve_of_a_stopped_training_stays_and_goes_on_when_it_is_resumed(qtbot, with_runs, monkeypatch):
     widget, models = with_runs, with_runs.session.study.models_folder
     (models / UNFINISHED).mkdir()
     shutil.copy(models / "settings.json", models / UNFINISHED)
