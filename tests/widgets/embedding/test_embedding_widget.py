@@ -1,3 +1,4 @@
+import re
 import shutil
 import threading
 
@@ -238,8 +239,12 @@ def test_the_difference_between_groups_is_shown(qtbot, widget, embedded):
     positive, negative = (np.argwhere(each).mean(0)[1] for each in (values > 0.3, values < -0.3))
     impaired, healthy = (widget.map.data.position[rows, 0].mean() for rows in (slice(12, 18), slice(12)))
     assert (positive > negative) == (impaired > healthy)
+    legend = widget.map.legend
+    assert re.findall("more often ([a-z]+)", legend.difference.text()) == ["impaired", "healthy"]
+    assert [x.isHidden() for x in (legend.kinds, legend.difference)] == [True, False]
     shown.setCurrentIndex(0)
     qtbot.waitUntil(lambda: widget.map.view._values is None, timeout=20_000)
+    assert [x.isHidden() for x in (legend.kinds, legend.difference)] == [False, True]
 
 
 def choose(qtbot, widget, rows):
