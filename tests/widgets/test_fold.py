@@ -1,6 +1,8 @@
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_ubam.widgets.fold import Fold
+from napari_ubam.widgets.tab_order import in_order, order_tabs
 
 
 def test_what_is_folded_away_is_shown_and_hidden_by_its_title(qtbot):
@@ -17,3 +19,25 @@ def test_what_is_folded_away_is_shown_and_hidden_by_its_title(qtbot):
     fold.button.click()
     assert not line.isVisible()
     assert fold.sizeHint().height() == folded
+
+
+def test_what_has_no_room_is_scrolled_to_and_tab_reaches_it(qtbot):
+    lines, content = [QLineEdit() for _ in range(20)], QWidget()
+    column = QVBoxLayout(content)
+    for line in lines:
+        column.addWidget(line)
+    fold = Fold("More settings", content)
+    qtbot.addWidget(fold)
+    fold.button.click()
+    assert fold.sizeHint().height() > content.sizeHint().height()
+    assert fold.minimumSizeHint().height() < 100
+    order_tabs(fold)
+    assert [x for x in in_order(fold) if isinstance(x, QLineEdit)] == lines
+    fold.resize(200, 150)
+    fold.show()
+    lines[-2].setFocus()
+    qtbot.keyClick(lines[-2], Qt.Key.Key_Tab)
+    assert not lines[-1].visibleRegion().isEmpty()
+    for line in lines[4:]:
+        line.hide()
+    qtbot.waitUntil(lambda: fold.sizeHint().height() < 200)

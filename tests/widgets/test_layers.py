@@ -32,6 +32,23 @@ def test_showing_a_recording_goes_to_its_frame_and_hides_what_covers_it(make_nap
     assert current_frame(viewer, second) == 5
 
 
+def test_a_recording_is_seen_whatever_was_looked_at_before(make_napari_viewer, recordings):
+    viewer = make_napari_viewer()
+    long = viewer.add_image(np.zeros((90, 480, 640)), metadata={"ubam": {"path": "long.mkv"}})
+    viewer.dims.set_point(0, 60)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (40, 50), 0.1
+    first = show_recording(viewer, recordings[0])  # of 8 frames, and smaller
+    assert not long.visible
+    assert viewer.dims.point[0] == 0
+    assert np.allclose(viewer.scene.camera.center[-2:], first.extent.world[:, -2:].mean(0), atol=1)
+    assert viewer.scene.camera.zoom > 1
+    viewer.scene.camera.zoom = 7
+    go_to_frame(viewer, first, 5)
+    second = show_recording(viewer, recordings[1])  # as large: what is looked at stays
+    assert current_frame(viewer, second) == 5
+    assert viewer.scene.camera.zoom == 7
+
+
 def test_frames_are_found_where_layers_are_scaled_shifted_and_of_more_dimensions(make_napari_viewer, recordings):
     viewer = make_napari_viewer()
     layer = open_recording(viewer, recordings[0])

@@ -7,7 +7,6 @@ from napari_ubam.study.editing import changed
 from napari_ubam.widgets.dock import DockWidget
 from napari_ubam.widgets.embedding.embedding_widget import EmbeddingWidget
 from napari_ubam.widgets.embedding.ethogram_widget import EthogramWidget
-from napari_ubam.widgets.groups import compare_widget
 from napari_ubam.widgets.groups.compare_widget import CompareWidget
 from napari_ubam.widgets.layers import show_recording
 from napari_ubam.widgets.magnify.magnify_widget import MagnifyWidget
@@ -18,18 +17,13 @@ from napari_ubam.widgets.session import Session
 def loads(monkeypatch):
     """Collect what is loaded, by widget."""
     done = []
-    run_step, load_compared = DockWidget.run_step, compare_widget.load_compared
+    run_step = DockWidget.run_step
 
     def noted(widget, stage, step, on_done):
         done.append(type(widget).__name__)
         run_step(widget, stage, step, on_done)
 
-    def read(study):
-        done.append("CompareWidget")
-        return load_compared(study)
-
     monkeypatch.setattr(DockWidget, "run_step", noted)
-    monkeypatch.setattr(compare_widget, "load_compared", read)
     return done
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,20 +170,27 @@ def read_run(study: Study) -> dict[str, Any]:
     return run if isinstance(run, dict) else {}
 
 
-def _each_text(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+def _each_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     """Change every text of a table and its header."""
     changed = table.rename(columns=change)
     for column in changed.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in changed.dtypes]]:
-        changed[column] = changed[column].map(change)
+        texts = changed[column].unique()  # few, in tables with a row a frame
+        others = {text: new for text in texts if isinstance(text, str) and (new := change(text)) != text}
+        if others:
+            changed[column] = changed[column].map(partial(_replaced, others))
     return changed
 
 
-def _as_text(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+def _replaced(others: dict[str, str], value: Any) -> Any:
+    return others.get(value, value)
 
 
-def _as_it_was(value: Any) -> Any:
-    return value[1:] if isinstance(value, str) and value.startswith("'") and _FORMULA.match(value) else value
+def _as_text(value: str) -> str:
+    return f"'{value}" if _FORMULA.match(value) else value
+
+
+def _as_it_was(value: str) -> str:
+    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
 
 
 def _open_reference(study: Study, name: str) -> AbstractContextManager[zarr.Group]:

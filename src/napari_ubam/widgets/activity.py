@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_ubam.progress import Progress
 
 _INTERVAL = 250  # milliseconds between changes; what ends sooner is not shown
-_FORMAT = "{l_bar}{bar}|{n_fmt} of {total_fmt}, {remaining} left"  # napari shows what follows the last |
+_FORMAT = "{l_bar}{bar}|{remaining} left"  # napari shows what follows the last |; more would push Cancel out of sight
 
 
 class Activity(QObject):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QMargins
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QMargins, QObject, QSize, Qt
+from qtpy.QtWidgets import QFrame, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+_LEAST = 40  # px: of what is unfolded, the rest is scrolled to
 
 
 class Fold(QWidget):
     """A button with a title that shows its content, and hides it again; Tab passes over what is hidden.
+
+    Where there is no room for the content it is scrolled, so that the window never becomes larger than the screen.
 
     Parameters
     ----------
@@ -27,13 +31,42 @@ class Fold(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(QMargins())
         column.addWidget(self.button)
-        column.addWidget(content)
+        self._area = _Area(content)
+        column.addWidget(self._area)
         self._show(False)
 
     def _on_clicked(self) -> None:
-        self._show(self.content.isHidden())
+        self._show(self._area.isHidden())
 
     def _show(self, shown: bool) -> None:
-        self.content.setVisible(shown)
+        self._area.setVisible(shown)
         self.button.setText(f"{'▾' if shown else '▸'} {self.title}")
         self.button.setAccessibleDescription("Hides what is below." if shown else "Shows more.")
+
+
+class _Area(QScrollArea):
+    """As high as its content, or lower where there is not so much room."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidgetResizable(True)
+        self.setWidget(content)
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for all of the content."""
+        return self.widget().sizeHint().expandedTo(self.widget().minimumSize())
+
+    def minimumSizeHint(self) -> QSize:
+        """Be content with some of the height, and with room for the scroll bar."""
+        least = self.widget().minimumSizeHint().expandedTo(self.widget().minimumSize())
+        return QSize(least.width(), min(_LEAST, least.height()))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask for other room when the content does."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)

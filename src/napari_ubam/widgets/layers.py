@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,8 @@ def open_recording(viewer: Viewer, recording: Recording) -> Layer:
 def show_recording(viewer: Viewer, recording: Recording, frame: int | None = None) -> Layer:
     """Bring a recording's layer into view, hide the recordings that cover it, and go to a frame.
 
+    The part of the picture that is seen stays, as long as the pictures that are hidden are as large as this one.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -71,7 +73,7 @@ def show_recording(viewer: Viewer, recording: Recording, frame: int | None = Non
     recording : Recording
         Opened from its file if no layer shows it.
     frame : int, optional
-        Absolute frame number in the file.
+        Absolute frame number in the file. Without one, time stays where it is, unless the recording is over by then.
 
     Returns
     -------
@@ -79,19 +81,31 @@ def show_recording(viewer: Viewer, recording: Recording, frame: int | None = Non
         The recording's layer, selected.
     """
     shown = open_recording(viewer, recording)
+    if not shown.visible:
+        shown.visible = True
+    covering = []
     for layer in viewer.layers:
         others = about(layer).get("recording", recording.name) != recording.name
-        if layer is shown:
-            layer.visible = True
-        elif (others or path_of(layer) is not None) and _overlap(layer, shown):
+        if layer is not shown and layer.visible and (others or path_of(layer) is not None) and _overlap(layer, shown):
             layer.visible = False
+            covering.append(layer)
     low, high = shown.extent.world[:, -2:]
-    if not np.all((low <= viewer.scene.camera.center[-2:]) & (viewer.scene.camera.center[-2:] <= high)):
+    if covering and not any(np.allclose(layer.extent.world[:, -2:], (low, high)) for layer in covering):
+        fit_to_view(viewer, [shown])
+    elif not np.all((low <= viewer.scene.camera.center[-2:]) & (viewer.scene.camera.center[-2:] <= high)):
         viewer.scene.camera.center = (low + high) / 2
     viewer.layers.selection.active = shown
     if frame is not None:
         go_to_frame(viewer, shown, frame)
+    elif not -0.5 <= _frame_at(viewer, shown) <= shown.data.shape[0] - 0.5:  # nothing of it would be seen
+        go_to_frame(viewer, shown, recording.start)
     return shown
+
+
+def fit_to_view(viewer: Viewer, layers: Sequence[Layer]) -> None:
+    """Show the whole of some layers; of all, where napari cannot as they have fewer axes than others."""
+    whole = max(layer.ndim for layer in layers) == viewer.dims.ndim
+    viewer.reset_view(layers=layers if whole else None)
 
 
 def _overlap(one: Layer, other: Layer) -> bool:
@@ -108,9 +122,12 @@ def go_to_frame(viewer: Viewer, layer: Layer, frame: int) -> None:
 
 def current_frame(viewer: Viewer, layer: Layer) -> int:
     """Give the frame of a layer (T, Y, X) that the viewer's time slider is at."""
-    point = viewer.dims.point[viewer.dims.ndim - layer.ndim :]
-    frame = round(float(layer.world_to_data(point)[0]))
-    return int(np.clip(frame, 0, layer.data.shape[0] - 1))
+    return int(np.clip(round(_frame_at(viewer, layer)), 0, layer.data.shape[0] - 1))
+
+
+def _frame_at(viewer: Viewer, layer: Layer) -> float:
+    """Give where the time slider is on a layer's first axis, which it may lie beside."""
+    return float(layer.world_to_data(viewer.dims.point[viewer.dims.ndim - layer.ndim :])[0])
 
 
 def shown_frame(viewer: Viewer, recordings: Iterable[Recording]) -> tuple[Recording, int] | None:

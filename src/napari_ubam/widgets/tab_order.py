@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLayout, QLayoutItem, QTabWidget, QWidget
+from qtpy.QtWidgets import QFormLayout, QLayout, QLayoutItem, QScrollArea, QTabWidget, QWidget
 
 
 def order_tabs(widget: QWidget) -> None:
@@ -22,6 +22,8 @@ def in_order(widget: QWidget) -> Iterator[QWidget]:
         yield widget.tabBar()
         for i in range(widget.count()):
             yield from in_order(widget.widget(i))
+    elif isinstance(widget, QScrollArea) and widget.focusPolicy() == Qt.FocusPolicy.NoFocus:
+        yield from in_order(widget.widget())
     elif widget.layout() is None:
         yield widget
     else:

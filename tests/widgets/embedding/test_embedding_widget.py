@@ -1,3 +1,4 @@
+import re
 import shutil
 import threading
 
@@ -238,8 +239,12 @@ def test_the_difference_between_groups_is_shown(qtbot, widget, embedded):
     positive, negative = (np.argwhere(each).mean(0)[1] for each in (values > 0.3, values < -0.3))
     impaired, healthy = (widget.map.data.position[rows, 0].mean() for rows in (slice(12, 18), slice(12)))
     assert (positive > negative) == (impaired > healthy)
+    legend = widget.map.legend
+    assert re.findall("more often ([a-z]+)", legend.difference.text()) == ["impaired", "healthy"]
+    assert [x.isHidden() for x in (legend.kinds, legend.difference)] == [True, False]
     shown.setCurrentIndex(0)
     qtbot.waitUntil(lambda: widget.map.view._values is None, timeout=20_000)
+    assert [x.isHidden() for x in (legend.kinds, legend.difference)] == [False, True]
 
 
 def choose(qtbot, widget, rows):
@@ -255,6 +260,25 @@ def choose(qtbot, widget, rows):
         move(widget, place)
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=loop[-1])
     widget.tools.encircle.setChecked(False)
+
+
+def test_chosen_frames_stay_when_results_are_read_again_and_go_with_the_study(qtbot, widget, embedded, study):
+    open_study(qtbot, widget, embedded)
+    widget.choose(np.array([0, 1, 2, 14]))
+    widget.session.results_changed.emit()  # as when clusters were found
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    qtbot.waitUntil(lambda: len(widget.session.chosen) == 2, timeout=20_000)
+    assert widget.map.view.selected.tolist() == [0, 1, 2, 14]
+    widget.session.open(study.folder)
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    assert not len(widget.chosen.rows)
+    qtbot.waitUntil(lambda: widget.session.chosen == (), timeout=20_000)
+    widget.choose(np.array([0]))
+    frame = np.arange(4)
+    write_embedding(study, "walk_1", Embedding(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32), frame), {})
+    widget.session.results_changed.emit()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
+    assert not len(widget.chosen.rows)  # there are other frames
 
 
 def test_encircled_frames_are_saved_as_intervals_and_for_boris(qtbot, widget, embedded, tmp_path, monkeypatch):
@@ -288,6 +312,8 @@ def test_chosen_frames_are_shown_side_by_side_and_back_to_back(qtbot, widget, em
         qtbot.waitUntil(lambda: widget.worker is None, timeout=20_000)
         layer = widget.viewer.layers.selection.active
         assert layer.data.shape == shape
+        assert widget.viewer.scene.camera.center[-2:] == pytest.approx((63.5, shape[-2] / 2 - 0.5))
+    assert current_frame(widget.viewer, layer) == 0
     assert len(widget.viewer.layers) == 2
     square = layer.data[:, 64, :, 0].argmax(1)  # it moves to the right, 4 of 64 px a frame
     assert square[1] > square[0]

@@ -33,8 +33,13 @@ def press(plot: GroupPlot, x: float, y: float) -> None:
     plot.callbacks.process("button_press_event", MouseEvent("button_press_event", plot, x, y, button=1))
 
 
-def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, widget, measured):
-    widget.session.open(measured.folder)
+def open_study(qtbot, widget, study):
+    widget.session.open(study.folder)
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+
+
+def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, widget, measured, notifications):
+    open_study(qtbot, widget, measured)
     assert "not compared yet" in widget.hint.text()
     assert not widget.report_button.isEnabled()
     widget.form.fields["n_shuffles"].value = 2
@@ -56,6 +61,8 @@ def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, w
     own = frames[(frames["subject"] == "i01") & (frames["reliable"] | ~frames["reliable"].any())]
     (layer,) = widget.viewer.layers
     assert layer.name == "i01"
+    widget.show_subject("renamed since")
+    assert "Compare the groups again" in notifications[-1]
     assert current_frame(widget.viewer, layer) == own.loc[own["deviation"].idxmax(), "frame"]
 
 
@@ -66,14 +73,14 @@ def test_the_report_is_written_and_opened(qtbot, widget, measured, monkeypatch):
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     pipeline.compare(measured, CompareSettings(n_permutations=100, n_shuffles=0, baselines=False))
-    widget.session.open(measured.folder)
+    open_study(qtbot, widget, measured)
     widget.report_button.click()
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert opened == [str(measured.results_folder / "report.html")]
 
 
 def test_intervals_are_taken_from_a_layer_that_was_drawn(qtbot, widget, measured, notifications):
-    widget.session.open(measured.folder)
+    open_study(qtbot, widget, measured)
     recording = measured.recordings[0]
     widget.layer_button.click()
     assert "No recording of the study is shown" in notifications[-1]
@@ -93,15 +100,31 @@ def test_intervals_are_taken_from_a_layer_that_was_drawn(qtbot, widget, measured
 def test_what_is_missing_is_a_message(qtbot, widget, study, notifications):
     assert "No study is open" in widget.hint.text()
     assert not widget.run_button.isEnabled()
-    widget.session.open(study.folder)
+    open_study(qtbot, widget, study)
     widget.run_button.click()
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert "napari-ubam deviate" in notifications[-1]
     (study.results_folder).mkdir()
     (study.results_folder / "columns.csv").write_text("table,column\n")
     widget.load()
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert "napari-ubam compare" in notifications[-1]
     assert widget.compared is None
+
+
+def test_what_was_found_in_another_study_is_not_shown_while_this_one_is_read(qtbot, widget, measured, study):
+    from napari_ubam import pipeline
+    from napari_ubam.settings import CompareSettings
+
+    pipeline.compare(measured, CompareSettings(n_permutations=100, n_shuffles=0, baselines=False))
+    open_study(qtbot, widget, measured)
+    assert len(widget.plot.subjects) == 4
+    widget.session.open(study.folder)
+    assert widget.compared is None
+    assert widget.plot.subjects == []
+    assert widget.hint.text() == ""
+    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+    assert "not compared yet" in widget.hint.text()
 
 
 def test_points_say_whose_they_are_and_clicks_beside_them_nothing(make_napari_viewer, qtbot):

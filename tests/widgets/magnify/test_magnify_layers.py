@@ -59,3 +59,22 @@ def test_running_again_gives_the_same_layers_new_data(make_napari_viewer, traine
     assert viewer.layers["mine"].data.frames is again
     assert viewer.layers["deviation"].contrast_limits == [0, 9]
     assert viewer.layers["mine"].metadata["ubam"]["settings"]["factor"] == 1
+
+
+def test_the_layers_lie_over_the_video_whatever_was_removed_or_opened(make_napari_viewer, trained, frames):
+    viewer = make_napari_viewer()
+    first, second = trained.recordings[:2]
+
+    def shown(recording):
+        video = open_recording(viewer, recording)
+        show_magnification(viewer, recording, video, frames, MagnifySettings())
+        return [layer.name for layer in viewer.layers]
+
+    ours = ["magnified", "deviation", "direction"]
+    assert shown(first) == [first.name, *ours]
+    viewer.layers.remove("magnified")
+    viewer.layers.remove(first.name)
+    assert shown(first) == [first.name, *ours]
+    assert shown(second) == [first.name, second.name, *ours]  # which was added last
+    viewer.layers.move(3, 2)
+    assert shown(second) == [first.name, second.name, "deviation", "magnified", "direction"]  # as the user wants it

@@ -7,10 +7,11 @@ import pytest
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QMessageBox
 
+from napari_ubam.progress import Progress
 from napari_ubam.settings import StudySettings, TrainSettings
 from napari_ubam.study import Study
 from napari_ubam.training.presets import estimate_seconds
-from napari_ubam.training.runs import find_unfinished
+from napari_ubam.training.runs import LOG, UNFINISHED, find_unfinished
 from napari_ubam.widgets.progress_row import time_in_words
 from napari_ubam.widgets.train import step_times
 from napari_ubam.widgets.train.train_widget import TrainWidget, smaller_crop
@@ -364,6 +365,28 @@ def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, m
     monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.Yes)
     widget._on_start_clicked()
     assert started == [{"resume": False}]
+
+
+def test_the_curve_of_a_stopped_training_stays_and_goes_on_when_it_is_resumed(qtbot, with_runs, monkeypatch):
+    widget, models = with_runs, with_runs.session.study.models_folder
+    (models / UNFINISHED).mkdir()
+    shutil.copy(models / "settings.json", models / UNFINISHED)
+    header, *rows = (models / LOG).read_text().splitlines()
+    kept = [row for row in rows if "behaviour" not in row]
+    (models / UNFINISHED / LOG).write_text("\n".join([header, *kept, ""]))
+    widget.runs.look(models)
+    qtbot.waitUntil(lambda: len(widget.runs.runs) == 3, timeout=60_000)
+    assert list(widget.curve.losses) == ["posture and generator"]
+    widget.runs.list.topLevelItem(0).setSelected(True)  # the one in use
+    assert len(widget.curve.figure.axes[0].lines) == 2
+    last = widget.curve.losses["posture and generator"][-1][0]
+    monkeypatch.setattr(widget.training, "start", lambda *args, **options: None)
+    widget.resume_button.click()
+    for done in (last, last + 5):  # from a checkpoint that was written before the end
+        widget.curve.add(Progress("posture and generator", done, 10, loss=0.5))
+    steps = [step for step, _ in widget.curve.losses["posture and generator"]]
+    assert steps == sorted(set(steps))
+    assert steps[-2:] == [last, last + 5]
 
 
 @pytest.mark.slow

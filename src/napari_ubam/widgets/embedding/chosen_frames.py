@@ -19,7 +19,7 @@ from napari_ubam.widgets.embedding.embedding_data import MapData
 from napari_ubam.widgets.embedding.frame_pictures import FramePictures, montage
 from napari_ubam.widgets.embedding.map_tools import MapTools
 from napari_ubam.widgets.latest_call import LatestCall
-from napari_ubam.widgets.layers import KEY
+from napari_ubam.widgets.layers import KEY, fit_to_view, go_to_frame
 from napari_ubam.widgets.notices import errors_shown
 
 if TYPE_CHECKING:
@@ -119,13 +119,16 @@ class ChosenFrames(QObject):
         for layer in [layer for layer in viewer.layers if layer.metadata.get(KEY, {}).get("shows") == name]:
             viewer.layers.remove(layer)
         for layer in viewer.layers:
-            layer.visible = False
+            if layer.visible:
+                layer.visible = False
         axes = ("time", "y", "x")[4 - picture.ndim :]
         shown: Layer = viewer.add_image(
             picture, rgb=True, name=name, axis_labels=axes, metadata={KEY: {"recording": "", "shows": name}}
         )
         viewer.layers.selection.active = shown
-        viewer.reset_view()
+        fit_to_view(viewer, [shown])
+        if len(axes) == 3:
+            go_to_frame(viewer, shown, 0)
 
     def _on_save_requested(self) -> None:
         study = self._widget.session.study

@@ -60,6 +60,11 @@ class MapData(CodeMap):
                 found.append(Interval(self.recordings[number].name, start, stop, label))
         return found
 
+    def has_points_of(self, other: MapData) -> bool:
+        """Tell whether it has the same frames as another map, in the same order, wherever they lie."""
+        names, others = ([recording.name for recording in data.recordings] for data in (self, other))
+        return names == others and np.array_equal(self.which, other.which) and np.array_equal(self.frame, other.frame)
+
     def before(self, row: int, n: int) -> np.ndarray:
         """Give the n points of the same recording before a point, or as many as there are."""
         start = int(np.searchsorted(self.which, self.which[row]))

@@ -93,6 +93,7 @@ class EmbeddingMap(QWidget):
     def show_difference(self, groups: tuple[str, str] | None) -> None:
         """Show where the first of two groups is found more often than the second; None for the points."""
         data = self.data
+        self.legend.show_difference(None if data is None else groups)
         if data is None or groups is None:
             self._counter.ask(lambda: None)
             return

@@ -171,13 +171,15 @@ class EmbeddingWidget(DockWidget):
 
     def _on_loaded(self, data: MapData | None) -> None:
         self._close_pictures()
-        study = self.session.study
+        study, before = self.session.study, self._data
+        same = data is not None and before is not None and data.has_points_of(before)
+        chosen = self.chosen.rows if same else np.zeros(0, int)  # what was encircled stays, wherever it lies now
         self._data = data
         if data is not None and study is not None:
             self._pictures = FramePictures(study)
             self.destroyed.connect(self._pictures.close)  # the viewer was closed
         self._show_data()
-        self.choose(np.zeros(0, int))
+        self.choose(chosen)
         self._on_chosen_changed()
 
     def _show_data(self) -> None:
@@ -200,6 +202,7 @@ class EmbeddingWidget(DockWidget):
 
     def _on_study_changed(self) -> None:
         self._on_running_changed(self.worker is not None)
+        self.choose(np.zeros(0, int))
         self.load()
 
     def _on_study_saved(self, before: Study) -> None:

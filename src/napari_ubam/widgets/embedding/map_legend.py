@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_ubam.widgets.embedding.map_colours import Amounts, Kinds, scale_colours
+from napari_ubam.widgets.embedding.map_scene import LESS, MORE
 
 _ROWS = 3  # of the list of kinds; where it needs more, it scrolls
 
 
 class MapLegend(QWidget):
-    """Lists the kinds with their colours, or shows the scale of an amount."""
+    """Lists the kinds with their colours, or shows the scale of an amount, or says which group is which."""
 
     shown_changed = Signal()  # a kind was hidden or shown again
 
@@ -41,8 +44,12 @@ class MapLegend(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.kinds)
         column.addWidget(self.scale)
-        self.kinds.hide()
-        self.scale.hide()
+        self.difference = QLabel()
+        self.difference.setWordWrap(True)
+        column.addWidget(self.difference)
+        self._colours: Kinds | Amounts | None = None
+        self._groups: tuple[str, str] | None = None
+        self._show_what_is_meant()
 
     def show_colours(self, colours: Kinds | Amounts | None) -> None:
         """Say what colours mean; kinds that are listed already stay ticked or not."""
@@ -59,8 +66,17 @@ class MapLegend(QWidget):
             self.low.setText(f"{colours.low:.3g}")
             self.high.setText(f"{colours.high:.3g}")
         self._fit_height()
-        self.kinds.setVisible(isinstance(colours, Kinds))
-        self.scale.setVisible(isinstance(colours, Amounts))
+        self._colours = colours
+        self._show_what_is_meant()
+
+    def show_difference(self, groups: tuple[str, str] | None) -> None:
+        """Say what the colours mean where a group is found more often than another; None for the points' colours."""
+        self._groups = groups
+        if groups is not None:
+            marks = (f'<span style="color: {QColor(*colour).name()}">■</span>' for colour in (MORE, LESS))
+            said = (f"{mark} more often {escape(group)}" for mark, group in zip(marks, groups, strict=True))
+            self.difference.setText("&nbsp; ".join(said))
+        self._show_what_is_meant()
 
     def shown(self, colours: Kinds | Amounts) -> np.ndarray:
         """Tell which points (n,) are to be seen."""
@@ -73,6 +89,12 @@ class MapLegend(QWidget):
         """Take no more room than the kinds need."""
         super().resizeEvent(event)
         self._fit_height()
+
+    def _show_what_is_meant(self) -> None:
+        points = self._groups is None
+        self.kinds.setVisible(points and isinstance(self._colours, Kinds))
+        self.scale.setVisible(points and isinstance(self._colours, Amounts))
+        self.difference.setVisible(not points)
 
     def _fit_height(self) -> None:
         if self.kinds.count():

@@ -13,6 +13,7 @@ from napari_ubam.widgets.embedding.map_frame import MapFrame
 from napari_ubam.widgets.embedding.point_raster import diameter_for, rasterise
 
 MAX_PIXELS = 1_000_000  # of the picture; on larger screens it is drawn coarser, and stretched
+MORE, LESS = (230, 75, 53), (64, 130, 240)  # colours of values above and below 0: red and blue
 _FADED = 0.8  # how far points that are not chosen go into the background
 _PARTS = 48  # of a line, each in a colour of its own
 
@@ -123,8 +124,8 @@ def _draw_values(frame: MapFrame, scene: MapScene, ratio: float, size: tuple[int
     source = np.array([[0, 0], [columns, 0], [0, rows]], np.float32) - 0.5
     to_screen = cv2.getAffineTransform(source, frame.to_pixels(corners) * np.float32(ratio) - np.float32(0.5))
     seen = cv2.warpAffine(scene.values, to_screen, size, flags=cv2.INTER_LINEAR, borderValue=0)
-    red, blue = (np.array(colour, np.float32) for colour in ((230, 75, 53), (64, 130, 240)))
-    colour = np.where(seen[..., None] > 0, red, blue)
+    more, less = (np.array(colour, np.float32) for colour in (MORE, LESS))
+    colour = np.where(seen[..., None] > 0, more, less)
     share = np.sqrt(np.abs(seen))[..., None]
     return (share * colour + (1 - share) * scene.background.astype(np.float32)).astype(np.uint8)
 

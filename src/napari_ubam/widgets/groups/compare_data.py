@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from napari_ubam.analysis.important import worst_frame
+from napari_ubam.errors import StudyError
 from napari_ubam.study import Study, read_result
 
 TABLES = {  # what is offered to look at, and its file
@@ -50,8 +51,17 @@ class Compared:
         return self.tables["Subjects"]
 
     def most_deviating(self, subject: str) -> tuple[str, int]:
-        """Give the recording and frame in which a subject deviates most, among reliable frames if there are any."""
-        row = worst_frame(self.frames[self.frames["subject"] == subject])
+        """Give the recording and frame in which a subject deviates most, among reliable frames if there are any.
+
+        Raises
+        ------
+        StudyError
+            If deviations were measured anew since, without this subject.
+        """
+        own = self.frames[self.frames["subject"] == subject]
+        if own.empty:
+            raise StudyError(f"{subject} was compared, but is no longer measured. Compare the groups again.")
+        row = worst_frame(own)
         return str(row["recording"]), int(row["frame"])
 
 

@@ -9,7 +9,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ubam.analysis.words import findings
-from napari_ubam.errors import Problem, StudyError
+from napari_ubam.errors import Problem, StudyError, UbamError
 from napari_ubam.progress import Report
 from napari_ubam.settings import CompareSettings
 from napari_ubam.study import Recording, replace_intervals
@@ -20,7 +20,7 @@ from napari_ubam.widgets.groups.group_plot import LABELS, GroupPlot
 from napari_ubam.widgets.groups.interval_layers import intervals_drawn, read_drawn
 from napari_ubam.widgets.groups.result_table import ResultTable
 from napari_ubam.widgets.layers import show_recording, shown_recording
-from napari_ubam.widgets.notices import errors_shown, warn_of_problems
+from napari_ubam.widgets.notices import errors_shown, tell_error, warn_of_problems
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.study.study_table import group_colours
 
@@ -82,7 +82,7 @@ class CompareWidget(DockWidget):
         self.which.currentTextChanged.connect(self._on_shown_changed)
         self.plot.subject_clicked.connect(self.show_subject)
         self.table.row_clicked.connect(self._on_row_clicked)
-        self.session.study_changed.connect(self.load)
+        self.session.study_changed.connect(self._on_study_changed)
         self.session.study_saved.connect(self._on_study_saved)
         self.session.results_changed.connect(self.load)
         self.load()
@@ -130,10 +130,28 @@ class CompareWidget(DockWidget):
         return shown
 
     def load(self) -> None:
-        """Show what is in the study."""
-        self.compared = None
-        with errors_shown():
-            self.compared = None if self.session.study is None else load_compared(self.session.study)
+        """Show what is in the study, which is read in a thread: its tables may have a row for every frame."""
+        study = self.session.study
+        if study is None:
+            self._show_compared(None)
+            return
+
+        def read(report: Report) -> Compared | UbamError | None:
+            try:
+                return load_compared(study)
+            except UbamError as error:
+                return error
+
+        self.run_step("reading results", read, self._on_read)
+
+    def _on_read(self, found: Compared | UbamError | None) -> None:
+        if isinstance(found, UbamError):
+            tell_error(found)
+            found = None
+        self._show_compared(found)
+
+    def _show_compared(self, compared: Compared | None) -> None:
+        self.compared = compared
         first, *others = self._told()
         self.hint.setText(first)
         self.findings.setPlainText("\n\n".join([first, *others]))
@@ -143,7 +161,8 @@ class CompareWidget(DockWidget):
     def show_subject(self, subject: str) -> None:
         """Open the recording of a subject at the moment in which it deviates most."""
         if self.compared is not None:
-            self._show(*self.compared.most_deviating(subject))
+            with errors_shown():
+                self._show(*self.compared.most_deviating(subject))
 
     def _show(self, recording: str, frame: int) -> None:
         with errors_shown():
@@ -152,7 +171,8 @@ class CompareWidget(DockWidget):
     def _told(self) -> list[str]:
         """Say what was found in sentences, the most important one first."""
         if self.compared is None:
-            return [self.session.hint or "The groups are not compared yet: press Compare."]
+            reading = self.session.study is not None and self.worker is not None
+            return ["" if reading else self.session.hint or "The groups are not compared yet: press Compare."]
         tables = self.compared.tables
         return findings(
             self.compared.scores,
@@ -165,6 +185,11 @@ class CompareWidget(DockWidget):
     def _on_compared(self, problems: list[Problem]) -> None:
         warn_of_problems(problems)
         self.load()
+
+    def _on_study_changed(self) -> None:
+        """Show no longer what was found in another study."""
+        self.load()
+        self._show_compared(None)
 
     def _on_study_saved(self, before: Study) -> None:
         if before.reference != self.session.reference:

@@ -69,6 +69,7 @@ class ResultTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setMinimumHeight(120)
+        self.horizontalHeader().setResizeContentsPrecision(0)  # of the rows that are seen: a long table stays quick
         self._proxy = proxy
         self.clicked.connect(self._on_clicked)
 
@@ -80,7 +81,7 @@ class ResultTable(QTableView):
     def show_table(self, table: pd.DataFrame) -> None:
         """Show another table, in its own order."""
         self._model.show_table(table)
-        self._proxy.sort(-1)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.resizeColumnsToContents()
 
     def _on_clicked(self, index: QModelIndex) -> None:

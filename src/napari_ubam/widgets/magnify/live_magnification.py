@@ -14,7 +14,7 @@ from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
 from napari_ubam.widgets.latest_call import LatestCall
-from napari_ubam.widgets.layers import KEY, about, current_frame, open_recording
+from napari_ubam.widgets.layers import KEY, about, current_frame, fit_to_view, open_recording
 from napari_ubam.widgets.magnify.compare_row import Compare
 from napari_ubam.widgets.magnify.drawn_frames import DrawnFrames
 from napari_ubam.widgets.magnify.magnify_layers import show_magnification, with_time
@@ -121,7 +121,7 @@ class LiveMagnification(QObject):
             self.frames.split = split
             magnified.refresh()
         if turned:
-            self.viewer.reset_view()
+            fit_to_view(self.viewer, [self.video, *self.layers])
 
     def fill(self, frames: range, report: Report) -> tuple[range, np.ndarray]:
         """Draw a range of frames ahead, until the factor is changed; in any thread.

@@ -94,11 +94,24 @@ def show_magnification(
     width = arrow_width(*frames.original.shape[1:3])
     arrows = {"ndim": 3, "edge_width": width, "edge_color": np.array(ARROW_COLOUR) / 255, "vector_style": "arrow"}
     none = np.zeros((0, 2, 3), np.float32)
-    return [
+    before = set(viewer.layers)
+    layers = [
         _show(viewer, "image", "magnified", MagnifiedVideo(frames), {**image, "rgb": True}, note),
         _show(viewer, "image", "deviation", DeviationVideo(frames), {**image, **heat}, note),
         _show(viewer, "vectors", "direction", none, {**placed, **arrows}, note),
     ]
+    _stack(viewer, video, layers, anew=not before.issuperset(layers))
+    return layers
+
+
+def _stack(viewer: Viewer, video: Layer, layers: list[Layer], *, anew: bool) -> None:
+    """Let the layers lie over a video that may just have been opened: ``anew`` in this order, else in the user's."""
+    place, *places = (viewer.layers.index(layer) for layer in (video, *layers))
+    if anew and places != sorted(places):
+        for layer in layers:
+            viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    if (lowest := min(viewer.layers.index(layer) for layer in layers)) < place:
+        viewer.layers.move(viewer.layers.index(video), lowest)
 
 
 def _colormap() -> Colormap:
@@ -115,7 +128,8 @@ def _show(viewer: Viewer, kind: str, role: str, data: Any, options: dict[str, An
     metadata = {KEY: {"role": role, **about_it}}
     if known is None:
         return viewer.add_layer(Layer.create(data, {"name": role, "metadata": metadata, **options}, kind))
-    known.data = data
-    known.scale, known.translate, known.metadata = options["scale"], options["translate"], metadata
-    known.visible = True
+    known.data, known.metadata = data, metadata
+    for name, value in {"scale": options["scale"], "translate": options["translate"], "visible": True}.items():
+        if not np.array_equal(getattr(known, name), value):  # else napari takes its time over nothing
+            setattr(known, name, value)
     return known

@@ -129,8 +129,9 @@ class MagnifyWidget(RecordingWidget):
         @errors_shown()
         def show(magnifier: Magnifier) -> None:
             now = self.form.settings().model_copy(update=opened_with)
-            show_recording(self.viewer, recording)
-            then(self.take(recording, magnifier, now))
+            live = self.take(recording, magnifier, now)
+            show_recording(self.viewer, recording)  # only now: else what is taken would be hidden and shown again
+            then(live)
 
         self.run_on_study(f"opening {recording.name}", opened, show)
 

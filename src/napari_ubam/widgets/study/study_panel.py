@@ -166,7 +166,7 @@ class StudyPanel(QWidget):
             self.open_requested.emit(self.view.recording_at(index))
 
     def _on_selection_changed(self) -> None:
-        some = bool(self.view.selected_rows())
+        some = self.view.has_selection
         for action in self._for_rows:
             action.setEnabled(some)
         self.selection_changed.emit()

@@ -73,6 +73,7 @@ class StudyView(QTableView):
         header = self.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setHighlightSections(False)  # bold titles are wider: the columns would move at every click
         header.setResizeContentsPrecision(0)  # of the rows that are seen: a long table stays quick
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
 
@@ -84,6 +85,11 @@ class StudyView(QTableView):
         """Give the selected rows of the table, in its own order, however they are sorted."""
         shown = self.selectionModel().selectedRows()
         return sorted(self.filtered.mapToSource(index).row() for index in shown)
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether any row is selected; unlike listing them, it is quick however many there are."""
+        return self.selectionModel().hasSelection()
 
     def selected(self) -> list[Recording]:
         """Give the recordings whose rows are selected."""

@@ -255,7 +255,7 @@ class StudyWidget(DockWidget):
                 self.session.edit("changing the settings", settings=settings)
 
     def _on_selection_changed(self) -> None:
-        some = bool(self.panel.view.selected_rows())
+        some = self.panel.view.has_selection
         for made in (self.draw_button, self.use_button, self.clear_button):
             made.setEnabled(some)
 

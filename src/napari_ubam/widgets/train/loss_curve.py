@@ -43,7 +43,10 @@ class LossCurve(ThemedCanvas):
         """Take in a report; those without a loss are passed over."""
         if progress.loss is None:
             return
-        self.losses.setdefault(progress.stage, []).append((progress.done, progress.loss))
+        points = self.losses.setdefault(progress.stage, [])
+        while points and points[-1][0] >= progress.done:  # resumed from a checkpoint that was written before
+            points.pop()
+        points.append((progress.done, progress.loss))
         if not self._timer.isActive():
             self._timer.start(_MILLISECONDS_BETWEEN_DRAWINGS)
 

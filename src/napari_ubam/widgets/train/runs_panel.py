@@ -60,6 +60,11 @@ class RunsPanel(QWidget):
         """The training whose models the study uses."""
         return next((run for run in self.runs if run.is_complete and not run.name), None)
 
+    @property
+    def unfinished(self) -> Run | None:
+        """The training that Resume goes on with."""
+        return next((run for run in self.runs if not run.is_complete and not run.name), None)
+
     def look(self, models: Path | None) -> None:
         """List the trainings of a study's folder of models."""
         self._latest.ask(partial(_find, models) if models is not None else list)

@@ -39,6 +39,7 @@ _AT_CLOSE = (
     "The Train widget will show it when the study is opened again."
 )
 _MILLISECONDS_BETWEEN_LOOKS = 2000
+_LOG_HEIGHT = 120  # px: so that the curve keeps its place in a small window
 _TIMES_UNKNOWN = "How long it takes is told once it trains."
 _AS_BEFORE, _AS_TRIED = "How long: going by the last training.", "How long: going by some steps, tried out here."
 _MEASURING = "How long it takes here is being tried out…"
@@ -78,6 +79,7 @@ class TrainWidget(DockWidget):
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setAccessibleName("Log of the training")
+        self.log.setMaximumHeight(_LOG_HEIGHT)
         self.log_fold = Fold("Log", self.log)
         self.smaller_button = button(
             "Try again smaller",
@@ -141,7 +143,8 @@ class TrainWidget(DockWidget):
             settings = self.form.settings()
             if not self._may_take_disk(study):
                 return
-            self.curve.clear()
+            if not resume:  # else the curve goes on
+                self.curve.clear()
             self.problems = []
             self.step_times.cancel()
             self.training.start(study.folder, settings, resume=resume)
@@ -215,6 +218,7 @@ class TrainWidget(DockWidget):
 
     def _on_state_changed(self, state: TrainingState) -> None:
         self._show_state()
+        self._show_times()
         if state is TrainingState.TRAINING:
             self.progress.begin("starting")
             self._looking.start()
@@ -229,15 +233,20 @@ class TrainWidget(DockWidget):
             show_info(_IN_WORDS[state])
 
     def _on_runs_read(self) -> None:
-        """Show how the study was trained, as long as it is not trained again."""
+        """Show the training that was stopped or the one that the study uses, as long as none goes on."""
         if not self.training.is_running and not self.left.is_running:
-            used = self.runs.used
-            self.curve.show_log({} if used is None else used.points)
+            shown = self._shown
+            self.curve.show_log({} if shown is None else shown.points)
         self._show_pictures()
         self._show_times()
 
+    @property
+    def _shown(self) -> Run | None:
+        """The training whose curve is shown as long as none goes on."""
+        return self.runs.unfinished or self.runs.used
+
     def _on_compared(self, runs: list[Run]) -> None:
-        self.curve.compare({f"{run.preset}, {_when(run)}": run.points for run in runs if run != self.runs.used})
+        self.curve.compare({f"{run.preset}, {_when(run)}": run.points for run in runs if run != self._shown})
 
     def _on_use_requested(self, name: str) -> None:
         study = self.session.study
@@ -253,6 +262,8 @@ class TrainWidget(DockWidget):
         if study is not None and not self.training.is_running:
             with errors_shown():
                 take_up(study.models_folder, name)
+                run = next(run for run in self.runs.runs if run.name == name and not run.is_complete)
+                self.curve.show_log(run.points)
                 self.start(resume=True)
 
     def _show_pictures(self) -> None:
