@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ubam.magnify.magnifier import Shot, deviation_arrows, magnified_posture, magnify_shot, splat
+from napari_ubam.magnify.magnifier import Shot, deviation_arrows, magnified_posture, magnify_shot, spread_parts
 from napari_ubam.magnify.region import Region
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import WarpGenerator
@@ -257,13 +257,14 @@ def test_vae_heatmap_peaks_at_the_frames_deviation(vae: VaeGenerator):
     assert all(f.vectors.shape == (0, 2, 2) for f in magnify_shot(of, vae, 2.5, CPU))
 
 
-def test_splat_carries_values_to_where_the_pixels_come_from():
-    values = np.zeros((1, 32, 32))
-    values[0, 14:19, 14:19] = 1
-    flow = np.zeros((1, 32, 32, 2))
-    flow[..., 0] = 8 / 16  # every pixel comes from 8 px further right
-    carried = splat(values, flow)
-    x = (carried[0].sum(0) * np.arange(32)).sum() / carried.sum()
-    y = (carried[0].sum(1) * np.arange(32)).sum() / carried.sum()
-    assert (x, y) == pytest.approx((24, 16), abs=0.3)
-    np.testing.assert_allclose(splat(np.ones((1, 32, 32)), np.zeros((1, 32, 32, 2))), 1, atol=1e-6)
+def test_every_place_has_the_deviation_of_the_landmarks_around_it():
+    points = np.array([[[-0.5, -0.5], [0.5, 0.5], [0.62, 0.5]]])
+    heat = spread_parts(points, np.array([[6.0, 1.0, 3.0]]))[0]
+    side = len(heat)
+    at = lambda x, y: heat[int((y + 1) / 2 * side), int((x + 1) / 2 * side)]  # noqa: E731
+    assert at(-0.5, -0.5) == pytest.approx(6, abs=0.05)
+    assert at(-0.4, -0.4) == pytest.approx(6, abs=0.05)  # nobody else is near
+    assert at(0.42, 0.5) < at(0.56, 0.5) < at(0.7, 0.5)
+    assert heat[:, side // 2 :].max() <= 3 + 1e-6
+    assert at(-0.5, 0.5) == 0
+    assert at(0, 0) == 0

@@ -41,7 +41,7 @@ def test_flow_comes_from_where_the_landmarks_were(still: tuple[torch.Tensor, tor
 def test_a_flow_moves_the_picture_at_any_resolution() -> None:
     here, there = torch.tensor([[[-0.3, 0.0]]]), torch.tensor([[[0.2, 0.0]]])
     nothing = torch.zeros(1, 1, 8, 8)
-    warp = Warp((here - there).view(1, 1, 1, 2).expand(1, 8, 8, 2), nothing, nothing.expand(1, 3, 8, 8), nothing)
+    warp = Warp((here - there).view(1, 1, 1, 2).expand(1, 8, 8, 2), nothing, nothing.expand(1, 3, 8, 8))
     for side in (32, 80):
         before, after = (blobs(p, side, 0.1).expand(1, 3, side, side) for p in (here, there))
         torch.testing.assert_close(apply_warp(warp, before, torch.zeros_like(before)), after, atol=0.02, rtol=0)
@@ -49,7 +49,7 @@ def test_a_flow_moves_the_picture_at_any_resolution() -> None:
 
 def test_what_is_uncovered_shows_the_background_and_the_fill() -> None:
     zero = torch.zeros(1, 1, 8, 8)
-    warp = Warp(torch.zeros(1, 8, 8, 2), zero + 1, torch.full((1, 3, 8, 8), 0.25), zero)
+    warp = Warp(torch.zeros(1, 8, 8, 2), zero + 1, torch.full((1, 3, 8, 8), 0.25))
     drawn = apply_warp(warp, torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.5))
     torch.testing.assert_close(drawn, torch.full((1, 3, 16, 16), 0.75))
 

@@ -23,6 +23,8 @@ from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.models.warp import GRID, Warp, WarpGenerator
 
 ARROW_STEP = 2  # cells of the warp's grid from one arrow to the next
+AROUND = 0.08  # how far landmarks count around them in a heatmap (standard deviation) [half the square's side]
+NEAR = 0.2  # from the nearest landmark, up to where a heatmap is as bright as there, and half of where it ends
 SHORTEST_ARROW = 0.02  # that is drawn [half the square's side]
 
 
@@ -190,9 +192,8 @@ def _draw_warped(shot: Shot, generator: WarpGenerator, factor: float, device: to
 
 def _mark_warped(shot: Shot, generator: WarpGenerator, device: torch.device) -> list[Marks]:
     back = _warp(shot, generator, shot.reference, device)
-    heat = np.einsum("bkhw,bk->bhw", back.parts[:, 1:].cpu().numpy(), shot.parts)
     flow = back.flow.cpu().numpy()
-    heat = splat(heat, flow)
+    heat = spread_parts(shot.posture.reshape(len(flow), generator.n_landmarks, 2), shot.parts)
     marks = []
     for i, (picture, region) in enumerate(zip(shot.pictures, _regions(shot), strict=True)):
         heatmap = _heatmap(heat[i], region, picture.shape[:2])
@@ -289,29 +290,30 @@ def subject_presence(crop: np.ndarray, floor: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(np.clip(wider / FOREGROUND, 0, 1) ** 2, (0, 0), size / 128)
 
 
-def splat(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Carry values (B, g, g) from the new picture back to where its pixels come from; the mean where several meet.
+def spread_parts(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Give every place of a crop the deviation of the landmarks around it.
+
+    Not by the generator's masks, which say what is moved how: a wing that covers the body when it is folded is moved by
+    what lies there as well.
 
     Parameters
     ----------
-    values : ndarray, shape (B, g, g)
-        On the new picture.
-    flow : ndarray, shape (B, g, g, 2)
-        Where each of its pixels comes from, minus where it is, in units of half the side.
+    points : ndarray, shape (B, K, 2)
+        Landmarks in the recording, x and y in [-1, 1].
+    parts : ndarray, shape (B, K)
+        How far each deviates.
+
+    Returns
+    -------
+    ndarray, shape (B, g, g)
+        The mean of the landmarks, the nearest counting most; 0 far from all of them.
     """
-    b, h, w = values.shape
-    y, x = np.mgrid[:h, :w]
-    at_x = np.clip(np.round(x + flow[..., 0] * w / 2), 0, w - 1).astype(int)
-    at_y = np.clip(np.round(y + flow[..., 1] * h / 2), 0, h - 1).astype(int)
-    index = (np.arange(b)[:, None, None] * h + at_y) * w + at_x
-    total = np.bincount(index.ravel(), values.ravel(), b * h * w).reshape(b, h, w)
-    count = np.bincount(index.ravel(), minlength=b * h * w).reshape(b, h, w).astype(float)
-    return _blur(total) / np.maximum(_blur(count), 1e-3)
-
-
-def _blur(pictures: np.ndarray) -> np.ndarray:
-    """Spread values over the gaps that a stretching flow leaves."""
-    return np.stack([cv2.GaussianBlur(picture, (0, 0), 0.7) for picture in pictures])
+    apart = pixel_grid(GRID, GRID).numpy()[None, None] - points[:, :, None, None]
+    nearness = -(apart**2).sum(-1) / (2 * AROUND**2)
+    nearest = nearness.max(1)
+    shares = np.exp(nearness - nearest[:, None])
+    heat = (shares * parts[:, :, None, None]).sum(1) / shares.sum(1)
+    return heat * np.clip(2 - np.sqrt(-2 * nearest) * AROUND / NEAR, 0, 1)
 
 
 def _heatmap(coarse: np.ndarray, region: Region, shape: tuple[int, ...]) -> np.ndarray:

@@ -34,14 +34,11 @@ class Warp:
         (B, 1, h, w) in [0, 1]: how much of the pixel has to be filled instead.
     fill : torch.Tensor
         (B, 3, h, w): what to fill with, as the difference from the background, in the network's units.
-    parts : torch.Tensor
-        (B, K + 1, h, w): which part each pixel of the new picture belongs to: the background, or that of a landmark.
     """
 
     flow: torch.Tensor
     uncovered: torch.Tensor
     fill: torch.Tensor
-    parts: torch.Tensor
 
 
 class WarpGenerator(nn.Module):
@@ -90,7 +87,7 @@ class WarpGenerator(nn.Module):
         flow = torch.einsum("bkhw,bkc->bhwc", masks, shift)
         moving = 1 - torch.exp(-(shift**2).sum(-1).amax(1) / (2 * 0.02**2))  # nothing uncovered where nothing moves
         uncovered = self.uncovered(features).float().sigmoid() * moving[:, None, None, None]
-        return Warp(flow, uncovered, self.fill(features).float(), masks)
+        return Warp(flow, uncovered, self.fill(features).float())
 
 
 def apply_warp(warp: Warp, picture: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
