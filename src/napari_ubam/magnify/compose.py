@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_ubam.magnify.magnifier import MagnifiedFrame  # loads torch
 
 NORMAL = 1.0  # of a heatmap: no further than reference subjects deviate; shown dark
-BRIGHTEST = 5.0  # of a heatmap: shown brightest
+BRIGHTEST = 8.0  # of a heatmap: shown brightest
 READABLE = 240  # height of pictures from which on their captions can be read [px]
 ARROW_COLOUR = (0, 255, 255)  # napari's "cyan"
 BLOCKS = 40  # across a region in which faces are hidden
