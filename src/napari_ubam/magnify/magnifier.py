@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from napari_ubam.magnify.limit import limit_movement
 from napari_ubam.magnify.marks import Marks, no_marks
@@ -24,7 +25,7 @@ from napari_ubam.models.warp import GRID, Warp, WarpGenerator
 
 ARROW_STEP = 2  # cells of the warp's grid from one arrow to the next
 AROUND = 0.08  # how far landmarks count around them in a heatmap (standard deviation) [half the square's side]
-NEAR = 0.2  # from the nearest landmark, up to where a heatmap is as bright as there, and half of where it ends
+NEAR = 0.2  # from the nearest landmark, up to where a heatmap keeps its light; at twice that it ends [as AROUND]
 SHORTEST_ARROW = 0.02  # that is drawn [half the square's side]
 
 
@@ -70,8 +71,8 @@ class Shot:
     background : ndarray of uint8, shape (n, n, 3)
         The region's own background at the video's resolution, or the floor's colour at the crops'.
     still : bool
-        Whether it is the background indeed: then the generator has learned what moves in front of it. On plain floor
-        that moves with the region, any part may be said to move.
+        Whether it is the background indeed: if a part of the subject may be in it, what differs from it does not tell
+        where the subject is. What differs from the floor's colour does.
     posture, reference : ndarray, shape (B, d)
         What is shown, and its reference.
     score : ndarray, shape (B,)
@@ -308,12 +309,10 @@ def spread_parts(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
     ndarray, shape (B, g, g)
         The mean of the landmarks, the nearest counting most; 0 far from all of them.
     """
-    apart = pixel_grid(GRID, GRID).numpy()[None, None] - points[:, :, None, None]
-    nearness = -(apart**2).sum(-1) / (2 * AROUND**2)
-    nearest = nearness.max(1)
-    shares = np.exp(nearness - nearest[:, None])
-    heat = (shares * parts[:, :, None, None]).sum(1) / shares.sum(1)
-    return heat * np.clip(2 - np.sqrt(-2 * nearest) * AROUND / NEAR, 0, 1)
+    far = np.linalg.norm(pixel_grid(GRID, GRID).numpy()[None, None] - points[:, :, None, None], axis=-1)
+    shares = softmax(-(far**2) / (2 * AROUND**2), axis=1)
+    heat = np.einsum("bkhw,bk->bhw", shares, parts)
+    return heat * np.clip(2 - far.min(1) / NEAR, 0, 1)
 
 
 def _heatmap(coarse: np.ndarray, region: Region, shape: tuple[int, ...]) -> np.ndarray:
