@@ -25,7 +25,7 @@ from napari_ubam.models.objectives import (
     separation_loss,
 )
 from napari_ubam.models.vae import SIDE, VaeGenerator
-from napari_ubam.models.warp import GRID, WarpGenerator, apply_warp
+from napari_ubam.models.warp import GRID, Warp, WarpGenerator, apply_warp, fill_in, move
 from napari_ubam.training.bank import Batch
 
 WARM_UP = 0.05  # share of the training in which the learning rate rises
@@ -74,6 +74,8 @@ class LandmarkWeights:
     ----------
     redrawing : float
         Drawing the second frame from the first.
+    moving : float
+        Drawing the subject in it by moving pixels alone.
     equivariance : float
         Landmarks move with the picture.
     separation, coverage, concentration : float
@@ -85,6 +87,7 @@ class LandmarkWeights:
     """
 
     redrawing: float = 1.0
+    moving: float = 0.5
     equivariance: float = 1.0
     separation: float = 0.02
     coverage: float = 1.0
@@ -96,9 +99,10 @@ class LandmarkWeights:
 class LandmarkModule(Module):
     """Objective ``landmarks``: posture and the generator ``warp``, trained together.
 
-    A frame is redrawn from another of the same recording through the warp generator; landmarks move with the
-    picture when it is deformed, whatever its colours and its room; they keep apart, cover the subject, and are each in
-    one place.
+    A frame is redrawn from another of the same recording through the warp generator, and the subject in it also by
+    moving pixels alone: a generator that may paint draws a left leg where the right one was, and landmarks need not
+    tell the two apart. Landmarks move with the picture when it is deformed, whatever its colours and its room; they
+    keep apart, cover the subject, and are each in one place.
     """
 
     def __init__(
@@ -108,7 +112,7 @@ class LandmarkModule(Module):
         self.posture, self.generator, self.weights = posture, generator, weights or LandmarkWeights()
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Return the weighted sum of redrawing, equivariance, separation and coverage."""
+        """Return the weighted sum of all parts."""
         one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
         n, side, some = len(one), one.shape[-1], -(-len(one) // DEFORMED)
         grid = random_deformation(some, side, one.device)
@@ -126,8 +130,11 @@ class LandmarkModule(Module):
         window = centre_window(side // 2, one.device)
         subjects = [((x - background).abs().mean(1, keepdim=True) > FOREGROUND) * window for x in (one, two)]
         weights = self.weights
+        warp = self._warp(one, background, now, wanted)
+        moved = move(warp, one)
         counted = (1 + weights.subject * subjects[1]) * window
-        redrawing = pyramid_loss(self._draw(one, background, now, wanted), two, counted)
+        redrawing = pyramid_loss(fill_in(warp, moved, background), two, counted)
+        moving = pyramid_loss(moved, two, weights.subject * subjects[1])
         equivariance = (deformed_back(deformed, grid) - wanted[:some]).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
@@ -135,7 +142,7 @@ class LandmarkModule(Module):
         # a landmark that is in two places at once is moved by what happens at either
         concentration = min(1.0, self.progress / 0.4) * spread(heatmaps, points).mean()
         return (
-            weights.redrawing * redrawing + weights.equivariance * sure * equivariance
+            weights.redrawing * redrawing + weights.moving * moving + weights.equivariance * sure * equivariance
             + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
             + weights.concentration * concentration
         )  # fmt: skip
@@ -154,14 +161,11 @@ class LandmarkModule(Module):
     def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
         """Return frame ``two`` drawn from ``one`` by moving its landmarks."""
         now, wanted = (self.posture(network_input(x, background)) for x in (one, two))
-        return self._draw(one, background, now, wanted)
+        return apply_warp(self._warp(one, background, now, wanted), one, background)
 
-    def _draw(
-        self, one: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor
-    ) -> torch.Tensor:
-        """Return a frame with its landmarks moved."""
-        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
-        return apply_warp(warp, one, background)
+    def _warp(self, one: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor) -> Warp:
+        """Return how a frame changes with its landmarks."""
+        return self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
 
 
 class VectorModule(Module):
