@@ -108,11 +108,14 @@ def test_a_subject_that_is_painted_and_not_moved_costs(footage: list[Footage]) -
     batch = batch_for("landmarks", footage)
     wanted = shrink(to_unit(batch["two"].movedim(-1, -3)), GRID)
     nothing = LandmarkWeights(moving=0, equivariance=0, separation=0, coverage=0, concentration=0, looks=0)
+    unknown = torch.full_like(batch["background"], 128)  # where the subject is cannot be told for sure
     losses = {}
-    for moving in (0.0, 0.5):
-        module = LandmarkModule(LandmarkEncoder(4, N_CHANNELS), Painter(4), replace(nothing, moving=moving))
-        losses[moving] = module.loss(batch).item()
-    assert losses[0.5] > 2 * losses[0.0]
+    for is_known, room in ((True, batch["background"]), (False, unknown)):
+        for moving in (0.0, 0.5):
+            module = LandmarkModule(LandmarkEncoder(4, N_CHANNELS), Painter(4), replace(nothing, moving=moving))
+            losses[is_known, moving] = module.loss(batch | {"background": room}).item()
+    assert losses[True, 0.5] > 1.5 * losses[True, 0.0]
+    assert losses[False, 0.5] == pytest.approx(losses[False, 0.0])
 
 
 def test_deformed_pictures_have_other_looks_unless_they_are_left_out(footage: list[Footage]) -> None:

@@ -14,7 +14,7 @@ from napari_ubam.models.deform import deform, deformed_back, random_colours, ran
 from napari_ubam.models.encoder import ConvEncoder, OrderHead
 from napari_ubam.models.inputs import network_input, to_unit
 from napari_ubam.models.landmarks import LandmarkEncoder, expected_position, spread
-from napari_ubam.models.looks import other_looks
+from napari_ubam.models.looks import has_scene, other_looks
 from napari_ubam.models.objectives import (
     FOREGROUND,
     centre_window,
@@ -75,7 +75,7 @@ class LandmarkWeights:
     redrawing : float
         Drawing the second frame from the first.
     moving : float
-        Drawing the subject in it by moving pixels alone.
+        Drawing it by moving pixels alone, where the subject is in both, for sure: before a background that is known.
     equivariance : float
         Landmarks move with the picture.
     separation, coverage, concentration : float
@@ -134,7 +134,8 @@ class LandmarkModule(Module):
         moved = move(warp, one)
         counted = (1 + weights.subject * subjects[1]) * window
         redrawing = pyramid_loss(fill_in(warp, moved, background), two, counted)
-        moving = pyramid_loss(moved, two, weights.subject * subjects[1])
+        in_both = has_scene(background) * subjects[0] * subjects[1]
+        moving = pyramid_loss(moved, two, weights.subject * in_both)
         equivariance = (deformed_back(deformed, grid) - wanted[:some]).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
