@@ -51,6 +51,9 @@ KINDS = [
     "no_keyframe_first.mkv",
     "jump.mkv",
     "jump_back.ts",
+    "camera.flv",
+    "bare.h264",
+    "bare.mjpeg",
 ]
 
 
