@@ -131,12 +131,23 @@ def test_a_jump_keeps_the_frame_before_and_going_back_keeps_all(videos, jumps):
     assert kept() == list(range(41))
 
 
-def test_a_jump_leaves_out_frames_that_no_other_depends_on(videos):
-    decoder = LazyVideo(videos("long_gop.mp4"))._open_decoder()
+@pytest.mark.parametrize("kind", ["long_gop.mp4", "h265.mp4"])
+def test_a_jump_leaves_out_frames_that_no_other_depends_on(videos, kind):
+    decoder = LazyVideo(videos(kind))._open_decoder()
     given = [number for number, _ in decoder.show(46)]
     assert given[-1] == 46
     assert 2 < len(given) < 40
     assert [number for number, _ in decoder.show(23, behind=4)][-5:] == [19, 20, 21, 22, 23]
+
+
+def test_frames_of_layers_are_not_left_out(kit, tmp_path, no_cache):
+    layers = {"x265-params": "temporal-layers=3:bframes=4:log-level=none"}
+    kit.make_video(tmp_path / "layers.mp4", "libx265", gop=100, b_frames=None, options=layers)
+    truth = kit.decode_all(tmp_path / "layers.mp4")
+    video = LazyVideo(tmp_path / "layers.mp4")
+    assert [number for number, _ in video._open_decoder().show(46)][-40:] == list(range(7, 47))
+    for t in (46, 23, 11, 47):
+        np.testing.assert_array_equal(video[t], truth[t])
 
 
 def test_where_leaving_frames_out_goes_wrong_all_are_decoded(videos, kit, monkeypatch, no_cache):

@@ -14,8 +14,7 @@ from av.video.stream import VideoStream
 from napari_ubam.video.index import NO_FRAME, FrameIndex
 
 _LEFT_OUT: Final = "NONREF"  # frames that no other depends on, in the words of FFmpeg
-# Of these it knows for sure. H.265 may call frames so that higher layers depend on; VP9 and AV1 also learn from frames.
-_MARKED = ("h264", "mpeg1video", "mpeg2video", "mpeg4")
+_MARKED = ("h264", "mpeg1video", "mpeg2video", "mpeg4")  # they are marked as such; VP9 and AV1 learn from all frames
 _MOST_HELD = 17  # frames; as many as a codec may still have to show before one that it has decoded
 
 
@@ -75,7 +74,7 @@ class Matching:
         self.careful = damage.suspected
         self.wanted = 0
         # a packet without a frame may be half of one
-        self.skips = skips and not self.careful and index.each_is_a_frame and stream.codec_context.name in _MARKED
+        self.skips = skips and not self.careful and index.each_is_a_frame and _marks_all(stream)
         self.has_skipped = False
         # these give Python's own numbers, which is quicker than NumPy's
         self._size, self._pts = index.packets.size.data, index.packets.pts.data
@@ -183,6 +182,15 @@ class Matching:
             while held and (held[0][0] < low or len(held) > _MOST_HELD):
                 yield from good([held.popleft()])
         yield from good(held)
+
+
+def _marks_all(stream: VideoStream) -> bool:
+    """Whether nothing depends on frames that are marked so; H.265's marks say nothing of higher temporal layers."""
+    codec = stream.codec_context
+    if codec.name != "hevc":
+        return codec.name in _MARKED
+    setup = codec.extradata or b""  # as MP4 and MKV hold it, with the number of layers
+    return len(setup) > 21 and setup[0] == 1 and setup[21] >> 3 & 7 == 1
 
 
 def decode(
