@@ -1,7 +1,8 @@
 """Exactness and speed of reading videos, beside other readers.
 
 Every file is written here, with the number of each frame drawn in it as a barcode. Each reader runs in a process of its
-own, with a time limit, and says which barcodes it read in which order:
+own, with a time limit, and says which barcodes it read in which order. The processes of all readers take turns, so that
+what else the machine does weighs on all alike:
 
     python benchmarks/video.py /tmp/videos --peers PYTHON
 
@@ -13,270 +14,178 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from video_files import FILES, read_barcode, truth, write_file, write_long
+from video_readers import OURS, READERS
 
-N, HEIGHT, WIDTH = 300, 240, 320
-BITS, BLOCK = 10, 24
 REQUESTS = 62
-ROUNDS = 4  # the requests are made so often, each time of a video that is opened anew; the shortest time counts
-TIME_LIMIT = 120  # s for one reader and one file
-
-FILES: dict[str, dict[str, Any]] = {
-    "h264.mp4": {"codec": "libx264"},
-    "h264_variable_rate.mp4": {"codec": "libx264", "variable": True},
-    "h264_edit_list.mp4": {"codec": "libx264", "shift": 5},
-    "h264_open_gop.mkv": {"codec": "libx264", "options": {"x264-params": "open-gop=1:bframes=3"}},
-    "h264.avi": {"codec": "libx264"},
-    "h264_interlaced.mts": {"codec": "libx264", "options": {"x264-params": "interlaced=1"}},
-    "h264_10_bits.mkv": {"codec": "libx264", "pix_fmt": "yuv420p10le"},
-    "h264_one_keyframe.mp4": {"codec": "libx264", "gop": 10_000, "options": {"x264-params": "scenecut=0"}},
-    "h265.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none", "preset": "ultrafast"}},
-    "vp9.webm": {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}, "b_frames": None},
-    "av1.mkv": {"codec": "libsvtav1", "options": {"preset": "12"}, "b_frames": None},
-    "mpeg4_b_frames.avi": {"codec": "mpeg4"},
-    "mpeg2.ts": {"codec": "mpeg2video"},
-    "mjpeg.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p", "gop": None, "b_frames": None},
-    "prores.mov": {"codec": "prores_ks", "pix_fmt": "yuv422p10le", "gop": None, "b_frames": None},
-    "ffv1.mkv": {"codec": "ffv1", "pix_fmt": "bgr0", "gop": 1, "b_frames": None},
-    "ffv1_grey_16_bits.mkv": {"codec": "ffv1", "pix_fmt": "gray16le", "gop": 1, "b_frames": None},
-}
+ROUNDS = 6  # the readers take turns so often, each time with a video that is opened anew; the shortest time counts
+TIME_LIMIT = 60  # s for one reader, one file and one task
+ANSWER = "answer: "  # begins the line in which a process of a reader tells what it found
 
 
-def picture(t: int) -> np.ndarray:
-    """Draw a moving pattern with the barcode of ``t`` at the top: (HEIGHT, WIDTH, 3) uint8."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    image = np.stack([(x + 3 * t) % 256, (y + 2 * t) % 256, (x + y) // 3 % 256], axis=-1).astype(np.uint8)
-    for bit in range(BITS):
-        image[:BLOCK, BLOCK * bit : BLOCK * (bit + 1)] = 255 * ((t >> bit) & 1)
-    return image
-
-
-def read_barcode(image: np.ndarray) -> int:
-    """Read the number that `picture` drew."""
-    grey = np.asarray(image).reshape(HEIGHT, WIDTH, -1)[..., :3].mean(axis=-1)
-    middle = grey[BLOCK // 2, BLOCK // 2 : BLOCK * BITS : BLOCK] > np.iinfo(np.asarray(image).dtype).max / 2
-    return int((middle * 2 ** np.arange(BITS)).sum())
-
-
-def write_file(path: Path, kind: dict[str, Any], n: int = N) -> None:
-    """Write a file of ``n`` frames; with ``shift``, an edit list leaves out so many at its start."""
-    times = np.arange(n) * 40
-    if kind.get("variable"):
-        times = np.cumsum(np.random.default_rng(0).integers(5, 90, n))
-    whole = path.with_name(f"whole_{path.name}") if "shift" in kind else path
-    with av.open(str(whole), "w") as container:
-        stream = container.add_stream(kind["codec"], rate=25, options=kind.get("options", {}))
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, kind.get("pix_fmt", "yuv420p")
-        if (gop := kind.get("gop", 25)) is not None:
-            stream.codec_context.gop_size = gop
-        if (b_frames := kind.get("b_frames", 2)) is not None:
-            stream.codec_context.max_b_frames = b_frames
-        base = Fraction(1, 1000) if kind.get("variable") else Fraction(1, 25)
-        stream.codec_context.time_base = base
-        for t in range(n):
-            frame = av.VideoFrame.from_ndarray(picture(t), format="rgb24")
-            frame.pts, frame.time_base = round(times[t] / 1000 / base), base
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    if whole != path:
-        with av.open(str(whole)) as old, av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as new:
-            stream = old.streams.video[0]
-            copy = new.add_stream_from_template(stream)
-            earlier = int(kind["shift"] / 25 / stream.time_base)
-            for packet in old.demux(stream):
-                if packet.dts is not None and packet.pts is not None:
-                    packet.stream, packet.pts, packet.dts = copy, packet.pts - earlier, packet.dts - earlier
-                    new.mux(packet)
-        whole.unlink()
-
-
-def write_long(path: Path, n: int) -> None:
-    """Write a file of ``n`` tiny frames by repeating encoded ones."""
-    size = 32
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "g": "250"})
-        stream.width = stream.height = size
-        stream.pix_fmt = "yuv420p"
-        for t in range(n):
-            image = np.full((size, size, 3), t % 256, np.uint8)
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = t, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-class Bound:
-    """The least work there is: seek to the keyframe before, and decode with PyAV; the times are known beforehand."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        with av.open(path) as container:
-            self.times = [frame.pts for frame in container.decode(video=0) if frame.pts is not None]
-        self.container = av.open(path)
-        self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def __getitem__(self, t: int) -> np.ndarray:
-        self.container.seek(self.times[t], stream=self.stream)
-        for frame in self.container.decode(self.stream):
-            if frame.pts == self.times[t]:
-                return frame.to_ndarray(format="rgb24")
-        raise IndexError(t)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        with av.open(self.path) as container:
-            container.streams.video[0].thread_type = "AUTO"
-            for frame in container.decode(video=0):
-                yield frame.to_ndarray(format="rgb24")
-
-
-def open_ours(path: str) -> Any:
-    """Open with this package."""
-    from napari_ubam.video import LazyVideo
-
-    return LazyVideo(path)
-
-
-def open_napari_pyav(path: str) -> Any:
-    """Open with napari-pyav, as it reads for napari."""
-    from napari_pyav._reader import FastVideoReader
-
-    reader = FastVideoReader(path, read_format="rgb24")
-
-    class Frames:
-        def __len__(self) -> int:
-            return int(reader.nframes)
-
-        def __getitem__(self, t: int) -> np.ndarray:
-            return reader[t]
-
-    return Frames()
-
-
-def open_napari_video(path: str) -> Any:
-    """Open with napari-video, as it reads for napari."""
-    from napari_video.napari_video import VideoReaderNP
-
-    return VideoReaderNP(path)
-
-
-def open_decord(path: str) -> Any:
-    """Open with decord2."""
-    import decord
-
-    decord.bridge.set_bridge("native")
-    reader = decord.VideoReader(path)
-
-    class Frames:
-        def __len__(self) -> int:
-            return len(reader)
-
-        def __getitem__(self, t: int) -> np.ndarray:
-            return reader[t].asnumpy()
-
-    return Frames()
-
-
-def open_opencv(path: str) -> Any:
-    """Open with OpenCV."""
-    import cv2
-
-    capture = cv2.VideoCapture(path)
-
-    class Frames:
-        def __len__(self) -> int:
-            return int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-
-        def __getitem__(self, t: int) -> np.ndarray:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, t)
-            return capture.read()[1]
-
-    return Frames()
-
-
-def open_torchcodec(path: str) -> Any:
-    """Open with torchcodec."""
-    from torchcodec.decoders import VideoDecoder
-
-    decoder = VideoDecoder(path, dimension_order="NHWC")
-
-    class Frames:
-        def __len__(self) -> int:
-            return len(decoder)
-
-        def __getitem__(self, t: int) -> np.ndarray:
-            return decoder[t].numpy()
-
-    return Frames()
-
-
-READERS: dict[str, Callable[[str], Any]] = {
-    "bound": Bound,
-    "napari-ubam": open_ours,
-    "napari-pyav": open_napari_pyav,
-    "napari-video": open_napari_video,
-    "decord2": open_decord,
-    "opencv": open_opencv,
-    "torchcodec": open_torchcodec,
-}
-OURS = ("bound", "napari-ubam")
-
-
-def measure(reader: str, path: str) -> dict[str, Any]:
-    """Read a file at random, forwards and backwards (run in a process of its own)."""
-    length = len(READERS[reader](path))
-    requests = np.random.default_rng(0).integers(0, length, REQUESTS)
-    codes: list[int] = []
-    shortest = np.full(REQUESTS, np.inf)
-    for _ in range(ROUNDS):
-        video = READERS[reader](path)
-        for i, t in enumerate(requests):
-            begun = time.process_time()
-            try:
-                image = video[int(t)]
-            except Exception:  # a frame that is promised and not given counts as wrong
-                image = None
-            else:
-                shortest[i] = min(shortest[i], time.process_time() - begun)
-            if len(codes) < REQUESTS:
-                codes.append(-1 if image is None else read_barcode(image))
-    seconds = shortest[np.isfinite(shortest)]
-    found = {
-        "length": length,
-        "codes": codes,
-        "median": 1000 * float(np.median(seconds)) if len(seconds) else float("nan"),
-        "p95": 1000 * float(np.percentile(seconds, 95)) if len(seconds) else float("nan"),
-    }
-    if reader in OURS:
-        found["forward"] = min(_forward(video) for _ in range(3))
-    if reader == "napari-ubam":
-        video[len(video) - 1], video[len(video) - 2]
+def read_randomly(reader: str, path: str) -> dict[str, Any]:
+    """Open a file anew and read random frames of it: the barcodes, and the seconds that each took."""
+    video = READERS[reader](path)
+    codes, seconds = [], []
+    for t in np.random.default_rng(0).integers(0, len(video), REQUESTS):
         begun = time.process_time()
-        for t in range(len(video) - 2, len(video) - 22, -1):
-            video[t]
-        found["back"] = 1000 * (time.process_time() - begun) / 20
-    return found
+        try:
+            image = video[int(t)]
+        except Exception:
+            image = None
+        if image is None:  # a frame that is promised and not given counts as wrong
+            codes.append(-1)
+            continue
+        seconds.append(time.process_time() - begun)
+        codes.append(read_barcode(image))
+    return {"length": len(video), "codes": codes, "seconds": seconds}
 
 
-def _forward(video: Any) -> float:
+def play_forward(reader: str, path: str) -> float:
+    """Give the milliseconds of a frame when all are read in order."""
+    video = READERS[reader](path)
     begun = time.process_time()
     n = sum(1 for _ in (video.iterate() if hasattr(video, "iterate") else video))
     return 1000 * (time.process_time() - begun) / n
+
+
+def step_back(reader: str, path: str) -> float:
+    """Give the milliseconds of a step back within the cache."""
+    video = READERS[reader](path)
+    frames = range(len(video) - 40, len(video))
+    for t in frames:
+        video[t]
+    begun = time.process_time()
+    for t in frames[-2:-22:-1]:
+        video[t]
+    return 1000 * (time.process_time() - begun) / 20
+
+
+TASKS: dict[str, Callable[[str, str], Any]] = {
+    "random": read_randomly,
+    "forward": play_forward,
+    "back": step_back,
+}
+
+
+class Process:
+    """A reader at work on a file in a process of its own; `problem` says why it ended if it did."""
+
+    def __init__(self, python: str, reader: str, path: Path) -> None:
+        self.problem = ""
+        self._cache, self._errors = tempfile.TemporaryDirectory(), tempfile.TemporaryFile("w+")  # noqa: SIM115  (until `close`)
+        self._process = subprocess.Popen(
+            [python, __file__, "--serve", reader, str(path)], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            env={**os.environ, "NAPARI_UBAM_CACHE": self._cache.name},
+        )  # fmt: skip
+
+    def ask(self, task: str) -> Any:
+        """Have a task done; None if the process has ended, or did not answer in time."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if self.problem:
+            return None
+        late = threading.Timer(TIME_LIMIT, self._process.kill)
+        late.start()
+        with suppress(BrokenPipeError):
+            print(task, file=self._process.stdin, flush=True)
+        while (line := self._process.stdout.readline()) and not line.startswith(ANSWER):
+            pass  # what the reader's libraries print
+        if not line:
+            self.problem = self._reason() if late.is_alive() else "no end"
+        late.cancel()
+        return json.loads(line.removeprefix(ANSWER)) if line else None
+
+    def _reason(self) -> str:
+        self._process.wait()
+        self._errors.seek(0)
+        last = (self._errors.read().strip().splitlines() or ["crashed"])[-1]
+        return "missing" if "ModuleNotFoundError" in last or "ImportError" in last else f"failed: {last[:60]}"
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+        self._cache.cleanup()
+
+
+def serve(reader: str, path: str) -> None:
+    """Do the tasks that are asked for on standard input, one a line."""
+    for task in sys.stdin:
+        print(ANSWER + json.dumps(TASKS[task.strip()](reader, path)), flush=True)
+
+
+@dataclass
+class Found:
+    """What was found out of a reader and a file; times in milliseconds of processor."""
+
+    problem: str
+    wrong: int = 0
+    length: int = 0
+    median: float = math.nan
+    p95: float = math.nan
+    forward: float = math.nan
+    back: float = math.nan
+
+    def cell(self, length: int) -> str:
+        """Say it in a cell of the table, for a file of so many frames."""
+        told = "" if self.length == length else f" ({self.length} for {length})"
+        return self.problem or f"{self.wrong}{told}, {self.median:.2f}, {self.p95:.2f}"
+
+
+def measure(path: Path, codes: list[int], pythons: dict[str, str]) -> dict[str, Found]:
+    """Read a file with all readers, which take turns."""
+    processes = {reader: Process(python, reader, path) for reader, python in pythons.items()}
+    rounds: dict[str, list[dict[str, Any]]] = {reader: [] for reader in processes}
+    forward: dict[str, list[float]] = {reader: [] for reader in OURS}
+    for _ in range(ROUNDS):
+        for reader, process in processes.items():
+            if (answer := process.ask("random")) is not None:
+                rounds[reader].append(answer)
+    for _ in range(ROUNDS):
+        for reader in OURS:
+            forward[reader].append(processes[reader].ask("forward"))
+    back = [processes["napari-ubam"].ask("back") for _ in range(ROUNDS)]
+    found = {}
+    for reader, process in processes.items():
+        found[reader] = Found(process.problem)
+        if not process.problem:
+            found[reader] = _summary(rounds[reader], codes)
+            found[reader].forward = min(forward.get(reader, [math.nan]))
+        process.close()
+    found["napari-ubam"].back = min(back)
+    return found
+
+
+def _summary(rounds: list[dict[str, Any]], codes: list[int]) -> Found:
+    length = rounds[0]["length"]
+    asked = np.random.default_rng(0).integers(0, length, REQUESTS)
+    wrong = max(
+        sum(t >= len(codes) or codes[t] != code for t, code in zip(asked, one["codes"], strict=True)) for one in rounds
+    )
+    seconds = [one["seconds"] for one in rounds if len(one["seconds"]) == REQUESTS]
+    if not seconds:
+        return Found("", wrong, length)
+    shortest = 1000 * np.min(seconds, axis=0)
+    return Found("", wrong, length, float(np.median(shortest)), float(np.percentile(shortest, 95)))
 
 
 def measure_long(path: str) -> dict[str, float]:
@@ -299,8 +208,9 @@ def measure_long(path: str) -> dict[str, float]:
 
     by_turns = [(seconds(demux), seconds(first)) for _ in range(5)]
     demuxing, opening = np.min(by_turns, axis=0)
+    ratio = float(np.median([first / demux for demux, first in by_turns]))
     again = min(seconds(lambda: LazyVideo(path)) for _ in range(3))
-    return {"demux": float(demuxing), "first": float(opening), "again": again, "length": len(LazyVideo(path))}
+    return {"demux": float(demuxing), "first": float(opening), "ratio": ratio, "again": again}
 
 
 def measure_memory(path: str) -> dict[str, float]:
@@ -335,51 +245,37 @@ def run(python: str, *args: str) -> dict[str, Any] | str:
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def truth(path: Path) -> list[int]:
-    """Read the barcodes in the order of a plain decode."""
-    with av.open(str(path)) as container:
-        return [read_barcode(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
-
-
 def main() -> None:
     """Write the files, run the readers, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the files are written, and kept")
     parser.add_argument("--peers", help="a Python that has the other readers")
+    parser.add_argument("--files", nargs="+", choices=FILES, default=list(FILES), help="which files; all if not given")
     parser.add_argument("--long", type=int, default=200_000, help="frames of the long file; 0: none")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    readers = [*OURS, *(name for name in READERS if name not in OURS and options.peers)]
-    print(
-        "wrong of", REQUESTS, "(length if wrong), median, 95th percentile [ms of processor]; ours also: forward, bound"
-    )
-    print(f"| file | {' | '.join(readers)} | forward, ours / bound | step back |\n{'|---' * (len(readers) + 3)}|")
-    missing: set[str] = set()
-    for name, kind in FILES.items():
+    pythons = {name: sys.executable if name in OURS else options.peers for name in READERS}
+    pythons = {name: python for name, python in pythons.items() if python}
+    print("wrong of", REQUESTS, "(length if wrong), median, 95th percentile [ms of processor]")
+    heads = ["file", *pythons, "ours / bound", "ours / best exact peer", "forward, bound / ours", "step back"]
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+    for name in options.files:
         path = options.folder / name
         if not path.exists():
-            write_file(path.with_name(f"part_{name}"), kind)
+            write_file(path.with_name(f"part_{name}"), FILES[name])
             path.with_name(f"part_{name}").rename(path)
         codes = truth(path)
-        cells, forward, back = [], {}, ""
-        for reader in readers:
-            if reader in missing:
-                cells.append("missing")
-                continue
-            found = run(sys.executable if reader in OURS else options.peers, "--measure", reader, str(path))
-            if isinstance(found, str):
-                cells.append(found)
-                missing.update({reader} if found == "missing" else ())
-                continue
-            asked = np.random.default_rng(0).integers(0, found["length"], REQUESTS)
-            wrong = sum(t >= len(codes) or codes[t] != code for t, code in zip(asked, found["codes"], strict=True))
-            length = "" if found["length"] == len(codes) else f" ({found['length']} for {len(codes)})"
-            cells.append(f"{wrong}{length}, {found['median']:.1f}, {found['p95']:.1f}")
-            forward[reader] = found.get("forward")
-            back = f"{found['back']:.2f}" if "back" in found else back
-        ours, bound = forward.get("napari-ubam"), forward.get("bound")
-        told = f"{ours:.2f} / {bound:.2f} = {bound / ours:.2f}" if ours and bound else ""
-        print(f"| {name} | {' | '.join(cells)} | {told} | {back} |", flush=True)
+        found = measure(path, codes, pythons)
+        ours, bound = found["napari-ubam"], found["bound"]
+        exact = [one for name, one in found.items() if name not in OURS and not one.problem and not one.wrong]
+        exact = [one for one in exact if one.length == len(codes)]
+        cells = [one.cell(len(codes)) for one in found.values()]
+        cells.append(f"{ours.median / bound.median:.2f}, {ours.p95 / bound.p95:.2f}")
+        best = [min((getattr(one, what) for one in exact), default=math.nan) for what in ("median", "p95")]
+        cells.append(f"{ours.median / best[0]:.2f}, {ours.p95 / best[1]:.2f}")
+        cells.append(f"{bound.forward:.2f} / {ours.forward:.2f} = {bound.forward / ours.forward:.2f}")
+        print(f"| {' | '.join([name, *cells, f'{ours.back:.2f}'])} |", flush=True)
+        pythons = {name: python for name, python in pythons.items() if found[name].problem != "missing"}
     if options.long:
         for n in (options.long // 10, options.long):
             path = options.folder / f"long_{n}.mp4"
@@ -392,8 +288,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["--measure", reader, path]:
-            print(json.dumps(measure(reader, path)))
+        case ["--serve", reader, path]:
+            serve(reader, path)
         case ["--measure-long", path]:
             print(json.dumps(measure_long(path)))
         case ["--measure-memory", path]:

@@ -90,7 +90,7 @@ def make_kind(kind: str, folder: Path) -> Path:
     ):
         plain = make_video(folder / "plain.mp4", "libx264")
     match kind:
-        case "constant.mp4":
+        case "constant.mp4" | "camera.flv" | "bare.h264":
             return make_video(folder / kind, "libx264")
         case "variable.mp4":
             times = np.cumsum(np.random.default_rng(0).integers(5, 90, N))
@@ -132,7 +132,7 @@ def make_kind(kind: str, folder: Path) -> Path:
         case "10_bits.mkv":
             options = {"x265-params": "log-level=none"}
             return make_video(folder / kind, "libx265", "yuv420p10le", options=options)
-        case "photos.avi" | "photos.mov":
+        case "photos.avi" | "photos.mov" | "bare.mjpeg":
             return make_video(folder / kind, "mjpeg", "yuvj420p", gop=None, b_frames=None)
         case "prores.mov":
             return make_video(folder / kind, "prores_ks", "yuv422p10le", gop=None, b_frames=None)

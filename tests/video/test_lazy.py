@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_ubam.errors import VideoError
-from napari_ubam.video import LazyVideo, decoder, indexing, lazy, write_video
+from napari_ubam.video import LazyVideo, decoder, indexing, lazy, matching, write_video
 from napari_ubam.video.decoder import Decoder
 from napari_ubam.video.frame_cache import FRAME_CACHE
 from napari_ubam.video.packets import open_container
@@ -51,6 +51,9 @@ KINDS = [
     "no_keyframe_first.mkv",
     "jump.mkv",
     "jump_back.ts",
+    "camera.flv",
+    "bare.h264",
+    "bare.mjpeg",
 ]
 
 
@@ -110,11 +113,11 @@ def test_frames_near_the_last_one_come_from_the_cache(videos, jumps):
     video = LazyVideo(videos("constant.mp4"))
     video[20]
     jumps.clear()
-    video[18], video[20], video[17]
+    video.read([20, 19, 20])
     assert not jumps
 
 
-def test_a_jump_keeps_the_last_frames_on_the_way_and_going_back_all_of_them(videos, jumps):
+def test_a_jump_keeps_the_frame_before_and_going_back_keeps_all(videos, jumps):
     video = LazyVideo(videos("long_gop.mp4"))
 
     def kept():
@@ -122,10 +125,39 @@ def test_a_jump_keeps_the_last_frames_on_the_way_and_going_back_all_of_them(vide
 
     video.close()
     video[40]
-    assert kept() == list(range(37, 41))
-    video._wanted = 37
-    video._decoded(36)
+    assert kept() == [39, 40]
+    video._wanted = 39
+    video._decoded(38)
     assert kept() == list(range(41))
+
+
+@pytest.mark.parametrize("kind", ["long_gop.mp4", "h265.mp4"])
+def test_a_jump_leaves_out_frames_that_no_other_depends_on(videos, kind):
+    decoder = LazyVideo(videos(kind))._open_decoder()
+    given = [number for number, _ in decoder.show(46)]
+    assert given[-1] == 46
+    assert 2 < len(given) < 40
+    assert [number for number, _ in decoder.show(23, behind=4)][-5:] == [19, 20, 21, 22, 23]
+
+
+def test_frames_of_layers_are_not_left_out(kit, tmp_path, no_cache):
+    layers = {"x265-params": "temporal-layers=3:bframes=4:log-level=none"}
+    kit.make_video(tmp_path / "layers.mp4", "libx265", gop=100, b_frames=None, options=layers)
+    truth = kit.decode_all(tmp_path / "layers.mp4")
+    video = LazyVideo(tmp_path / "layers.mp4")
+    assert [number for number, _ in video._open_decoder().show(46)][-40:] == list(range(7, 47))
+    for t in (46, 23, 11, 47):
+        np.testing.assert_array_equal(video[t], truth[t])
+
+
+def test_where_leaving_frames_out_goes_wrong_all_are_decoded(videos, kit, monkeypatch, no_cache):
+    monkeypatch.setattr(matching, "_LEFT_OUT", "ALL")  # also those that are needed
+    truth = kit.decode_all(videos("constant.mp4"))
+    video = LazyVideo(videos("constant.mp4"))
+    for t in (46, 11, 23, 47):
+        np.testing.assert_array_equal(video[t], truth[t])
+    assert not len(video.damaged)
+    assert not video.problem
 
 
 def test_indexing_is_that_of_numpy(videos):
@@ -248,7 +280,7 @@ def test_dask_and_torch_take_it(videos, kit):
 def test_another_process_gets_it_pickled(videos, monkeypatch):
     video = LazyVideo(videos("variable.mp4"))
     frame = video[17]
-    monkeypatch.setattr("napari_ubam.video.lazy.index_video", None)  # what is known is sent along
+    monkeypatch.setattr("napari_ubam.video.lazy.open_indexed", None)  # what is known is sent along
     copy = pickle.loads(pickle.dumps(video))
     assert (copy.shape, copy.path) == (video.shape, video.path)
     np.testing.assert_array_equal(copy[17], frame)
@@ -276,7 +308,7 @@ def test_the_index_is_kept_and_made_anew_when_the_file_changes(videos, kit, tmp_
 
 def test_frames_that_packets_do_not_tell_are_exact_and_it_is_said(videos, kit, monkeypatch, no_cache):
     decode = indexing.decode
-    monkeypatch.setattr(indexing, "_holds", lambda *_: False)
+    monkeypatch.setattr(indexing, "_tried_out", lambda *_: None)
     monkeypatch.setattr(indexing, "decode", lambda *args: ((None, frame) for _, frame in decode(*args)))
     truth = kit.decode_all(videos("variable.mp4"))
     video = LazyVideo(videos("variable.mp4"))

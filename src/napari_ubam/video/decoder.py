@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
-from av.video.frame import PictureType, VideoFrame
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from napari_ubam.errors import VideoError
-from napari_ubam.video.index import NO_FRAME, FrameIndex
-from napari_ubam.video.packets import NO_TIME, open_container, read_packets, stamp_of
+from napari_ubam.video.index import FrameIndex
+from napari_ubam.video.matching import Damage, Matching, Suspicious, Unusable
+from napari_ubam.video.packets import NO_TIME, is_searched_by_dts, open_container, read_packets, stamp_of
 
-# These keep no index and search by decoding time; the others by presentation time.
-_SEARCHED_BY_DTS = ("mpegts", "mpeg")
-_MOST_HELD = 17  # frames; as many as a codec may still have to show before one that it has decoded
+_LITTLE = 4_000_000  # pixels, which one thread decodes in a few milliseconds
+_ALONE = 30  # frames that depend on others are decoded in the time of one that stands for itself
 
 
 class DamagedFrame(Exception):
     """The frame that was asked for is damaged."""
-
-
-class Damage:
-    """Which frames of a video are known to be damaged; shared by all its decoders.
-
-    Attributes
-    ----------
-    frames : np.ndarray
-        (T,) bool.
-    suspected : bool
-        From now on decode slowly, so that it can be told which packet is damaged.
-    """
-
-    def __init__(self, index: FrameIndex) -> None:
-        self.frames = np.zeros(index.length, bool)
-        self.frames[index.damaged] = True
-        self.suspected = bool(index.problem) and index.number is not None
 
 
 class Decoder:
@@ -53,6 +34,8 @@ class Decoder:
 
     At the first sign of damage decoding starts again in a way that tells which packet is damaged, one
     keyframe earlier than needed, and frames that cannot be trusted are left out and noted.
+
+    On the way to a frame, those that no other depends on are not decoded; if that goes wrong, they are from then on.
 
     Parameters
     ----------
@@ -77,6 +60,8 @@ class Decoder:
         self.damage = damage
         # several threads want as many frames before they give the first, which is no use where each stands for itself
         self._one_at_a_time = not in_order and index.number is not None and len(index.keys) == index.length
+        self._in_order = in_order
+        self._skips = True
         self._container: InputContainer | None = None
         self._frames: Iterator[tuple[int, VideoFrame]]
         self._next: int  # the frame that decoding on would give
@@ -95,8 +80,8 @@ class Decoder:
         if self._container is not None:
             self._container.close()
 
-    def show(self, t: int) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode up to frame ``t``; give each frame on the way with its number, and as the last ``t``.
+    def show(self, t: int, behind: int = 0) -> Iterator[tuple[int, VideoFrame]]:
+        """Decode up to frame ``t``; give at least so many ``behind`` it with their numbers, and as the last ``t``.
 
         Where that is damaged it is given as the last good frame before it, or the first one after it.
 
@@ -111,7 +96,7 @@ class Decoder:
             if self._last is None or self._last[0] != wanted:
                 self._last = None  # the decoder may take its memory again, which is still at hand
                 try:
-                    for number, frame in self.decode_to(wanted):
+                    for number, frame in self.decode_to(wanted, wanted - behind):
                         self._last = number, frame
                         if number != wanted:
                             yield number, frame
@@ -124,8 +109,10 @@ class Decoder:
             f"No frame of {self.path} can be decoded: the file is damaged. Copy it again, or leave it out."
         )
 
-    def decode_to(self, t: int) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode up to frame ``t``; give each frame on the way with its number, ``t`` as the last.
+    def decode_to(self, t: int, wanted: int | None = None) -> Iterator[tuple[int, VideoFrame]]:
+        """Decode up to frame ``t``; give each frame from ``wanted`` on with its number, ``t`` as the last.
+
+        Those before ``wanted`` may be given as well.
 
         Raises
         ------
@@ -134,8 +121,12 @@ class Decoder:
         VideoError
             If the packets of the file are not those of the index.
         """
-        otherwise = self._careful != self.damage.suspected
+        self._matching.wanted = t if wanted is None else wanted
+        otherwise = self._matching.careful != self.damage.suspected
         if self._next != t or otherwise:
+            if self._one_at_a_time and not otherwise and (alone := self._alone(t)) is not None:
+                yield t, alone
+                return
             key = self.index.key_before(t)
             if not self._key_frame(key) <= self._next <= t or otherwise:
                 self._jump(key, t)
@@ -153,26 +144,59 @@ class Decoder:
                         return
                 else:
                     gap = self._next
-            except _Unusable:
-                if self._from_start:
+            except Unusable:
+                if self._skipped_in_vain():
+                    pass
+                elif self._from_start:
                     raise self._mismatch() from None
-                earlier, step = earlier + step, 2 * step
-            except _Suspicious:
-                self.damage.suspected = True
+                else:
+                    earlier, step = earlier + step, 2 * step
+            except Suspicious:
+                if not self._skipped_in_vain():
+                    self.damage.suspected = True
             else:
                 if self.index.number is None:
                     raise self._mismatch()
-                if self._careful:
+                if self._matching.careful:
                     self.damage.frames[gap:after] = True
-                self.damage.suspected = True
+                if not self._skipped_in_vain():
+                    self.damage.suspected = True
             self._jump(max(0, self.index.key_before(t) - earlier))
         raise DamagedFrame(t)
+
+    def _alone(self, t: int) -> VideoFrame | None:
+        """Decode a frame that stands for itself; None if the file does not give at once what it should."""
+        assert self._container is not None
+        known, at = self.index.packets, int(self.index.position[t])
+        if not known.timed or known.search[at] == NO_TIME:
+            return None
+        try:
+            self._container.seek(int(known.search[at]), stream=self._stream)
+            packets = read_packets(self._container, self._stream)
+            packet = next(packets, None)
+            if packet is None or packet.pts != known.pts[at] or packet.size != known.size[at]:
+                return None
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            return None
+        if len(frames) != 1 or frames[0].is_corrupt:
+            return None
+        self._from_start, self._next = False, t + 1
+        self._frames = self._matching.from_key_frame(packets, at + 1, True, t + 1)
+        return frames[0]
+
+    def _skipped_in_vain(self) -> bool:
+        """Whether frames were left out, which may be why decoding failed; none will be from now on."""
+        if not self._matching.has_skipped:
+            return False
+        self._skips = self._matching.skips = self._matching.has_skipped = False
+        return True
 
     def remaining(self) -> int:
         """Decode to the end and count the frames."""
         try:
             return sum(1 for _ in self._frames)
-        except (_Unusable, _Suspicious):
+        except (Unusable, Suspicious):
             return 0
 
     def _mismatch(self) -> VideoError:
@@ -194,8 +218,7 @@ class Decoder:
         if self.damage.suspected:  # some codecs call frames damaged only because it was begun with them
             key -= 1
         told = self.index.number is not None and self.index.packets.timed
-        sure = told and self.index.keys[0] == 0 and self.index.key_frames[0] == 0
-        first = 0 if sure and t is not None else 1
+        first = 0 if told and t is not None and t >= self.index.key_frames[0] else 1
         step = 1
         while key >= first:
             if self._land(key, trusted, t if trusted == self._key_frame(key) else None):
@@ -217,25 +240,30 @@ class Decoder:
         self.close()
         self._container = open_container(self.path)
         self._stream = self._container.streams.video[0]
-        self._careful = self.damage.suspected
+        self._by_dts = is_searched_by_dts(self._container)
+        self._matching = Matching(self._stream, self.index, self.damage, skips=self._skips)
         # several threads tell of a damaged packet too late to say which one it is
-        self._stream.thread_type = "SLICE" if self._careful or self._one_at_a_time else "AUTO"
+        self._stream.thread_type = "SLICE" if self._matching.careful or self._one_at_a_time else "AUTO"
+        if not self._in_order and self._is_soon_done:
+            self._stream.codec_context.thread_count = 1
         self._from_start, self._next = True, 0
-        self._frames = self._count_frames(read_packets(self._container, self._stream))
+        self._frames = self._matching.from_start(read_packets(self._container, self._stream))
+
+    @property
+    def _is_soon_done(self) -> bool:
+        """Whether a jump decodes so little that handing it to several threads takes longer than it saves."""
+        a_jump = _ALONE if self._one_at_a_time else self.index.length / len(self.index.keys) / 2  # frames
+        return self._stream.width * self._stream.height * a_jump < _LITTLE
 
     def _land(self, key: int, trusted: int, t: int | None) -> bool:
         """Search a keyframe in the file; False if something else was found that is of no use."""
         assert self._container is not None
-        if self._careful != self.damage.suspected:
+        if self._matching.careful != self.damage.suspected:
             self._restart()
         wanted = self.index.keys[key]
         # MP4 often goes one keyframe too far back when it is asked for the very time of one
-        aim = wanted if t is None or not self.index.packets.timed else self.index.position[t]
-        times = [self.index.packets.pts[aim], self.index.packets.dts[wanted]]
-        if self._container.format.name in _SEARCHED_BY_DTS:
-            times.reverse()
-        time = next((int(time) for time in times if time != NO_TIME), None)
-        if time is None:
+        aim = wanted if t is None or self._by_dts or not self.index.packets.timed else self.index.position[t]
+        if (time := int(self.index.packets.search[aim])) == NO_TIME:
             return False
         try:
             self._container.seek(time, stream=self._stream)
@@ -249,9 +277,9 @@ class Decoder:
         number = self.index.number
         if number is None or start is None or not 0 <= number[start] <= number[wanted]:
             return False
-        trusted = trusted if self._careful else int(number[start])
+        trusted = trusted if self._matching.careful else int(number[start])
         self._from_start, self._next = False, trusted
-        self._frames = self._match_frames(chain([first], packets), start, by_time, trusted)
+        self._frames = self._matching.from_key_frame(chain([first], packets), start, by_time, trusted)
         return True
 
     def _recognise(self, packet: av.Packet[VideoStream], wanted: int) -> tuple[int | None, bool]:
@@ -265,121 +293,3 @@ class Decoder:
             return int(same[0]), True
         # MPEG program streams give other times after a jump
         return (int(same_size[0]), False) if len(same_size) == 1 else (None, False)
-
-    def _match_frames(
-        self, packets: Iterator[av.Packet[VideoStream]], start: int, by_time: bool, trusted: int
-    ) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode from a keyframe and give frames from ``trusted`` on."""
-        known, number = self.index.packets, self.index.number
-        assert number is not None
-
-        def checked() -> Iterator[av.Packet[VideoStream]]:
-            for position, packet in enumerate(packets, start):
-                same = position < len(known.size) and packet.size == known.size[position]
-                if by_time:
-                    same = same and packet.pts == known.pts[position]
-                if not same:
-                    raise _Unusable
-                yield packet
-
-        def begun_well() -> Iterator[tuple[int | None, VideoFrame | None]]:
-            begun = False
-            for position, frame in decode(self._stream, checked(), start):
-                early = position is not None and NO_FRAME < number[position] < number[start]
-                if frame is not None and not early and not begun:
-                    # streams that are refreshed strip by strip call frames keyframes that need those before
-                    if position != start or frame.pict_type in (PictureType.P, PictureType.B):
-                        raise _Unusable
-                    begun = True
-                if not early:
-                    yield position, frame
-
-        yield from self._good_frames(begun_well(), start, trusted)
-
-    def _count_frames(self, packets: Iterator[av.Packet[VideoStream]]) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode from the start."""
-        if self.index.number is not None:
-            yield from self._good_frames(decode(self._stream, packets), 0, 0)
-            return
-        frames = (frame for _, frame in decode(self._stream, packets) if frame is not None)
-        yield from enumerate(frames)
-
-    def _good_frames(
-        self, decoded: Iterator[tuple[int | None, VideoFrame | None]], start: int, trusted: int
-    ) -> Iterator[tuple[int, VideoFrame]]:
-        """Give the frames from ``trusted`` on that can be trusted, with their numbers.
-
-        A frame may be shown before another that it was decoded from, so each is held back
-        until all that were decoded before it are known to be good.
-        """
-        number = self.index.number
-        assert number is not None
-        held: deque[tuple[int, int, VideoFrame]] = deque()  # with positions
-        seen: set[int] = set()
-        low, last = start, -1
-
-        def good(frames: Iterable[tuple[int, int, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
-            for _, t, frame in frames:
-                if t >= trusted and not self.damage.frames[t]:
-                    yield t, frame
-
-        for position, frame in decoded:
-            if position is None or position >= len(number):
-                raise _Unusable
-            t = int(number[position])
-            if frame is None or frame.is_corrupt:
-                if not self._careful:
-                    raise _Suspicious
-                hurt = self.index.hurt_by(position)
-                self.damage.frames[hurt[hurt >= trusted]] = True
-            if frame is not None:
-                if t <= last:
-                    raise _Unusable
-                last = t
-                if not self._careful:
-                    if t >= trusted:
-                        yield t, frame
-                    continue
-                held.append((position, t, frame))
-            seen.add(position)
-            while low in seen or (low < len(number) and number[low] == NO_FRAME):
-                seen.discard(low)
-                low += 1
-            while held and (held[0][0] < low or len(held) > _MOST_HELD):
-                yield from good([held.popleft()])
-        yield from good(held)
-
-
-class _Unusable(Exception):
-    """The packets or frames are not those that the index has here."""
-
-
-class _Suspicious(Exception):
-    """A packet was refused, or a frame has a flaw."""
-
-
-def decode(
-    stream: VideoStream, packets: Iterator[av.Packet[VideoStream]], start: int = 0
-) -> Iterator[tuple[int | None, VideoFrame | None]]:
-    """Decode packets, and give each frame with the position of its packet, counted from ``start``.
-
-    The position travels through the decoder in the place of the presentation time. For a packet that
-    the decoder refuses there is no frame.
-    """
-    position = start
-    for position, packet in enumerate(packets, start):
-        packet.pts = position
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            yield position, None
-            continue
-        for frame in frames:
-            yield frame.pts, frame
-    try:
-        frames = stream.decode(None)
-    except av.error.FFmpegError:
-        yield position, None
-        return
-    for frame in frames:
-        yield frame.pts, frame

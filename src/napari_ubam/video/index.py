@@ -62,6 +62,11 @@ class FrameIndex:
         return position
 
     @cached_property
+    def each_is_a_frame(self) -> bool:
+        """Whether every packet that is shown is known to become a frame of its own."""
+        return self.number is not None and not np.any((self.number == NO_FRAME) & self.packets.shown)
+
+    @cached_property
     def key_frames(self) -> np.ndarray:
         """The frame numbers of the keyframes, in order: (K,) int64."""
         return np.zeros(1, np.int64) if self.number is None else self.number[self.keys]

@@ -18,7 +18,7 @@ from napari_ubam.video.index import FrameIndex
 from napari_ubam.video.packets import Packets, stamp_of
 
 FOLDER_VARIABLE = "NAPARI_UBAM_CACHE"  # of the environment: where to keep them instead
-_FORMAT = 1  # indices of another one are made anew
+_FORMAT = 2  # indices of another one are made anew
 _MOST = 500  # files; the oldest are removed
 
 
@@ -33,8 +33,10 @@ def save_index(path: Path, index: FrameIndex) -> None:
     packets = index.packets
     counts = [_FORMAT, *packets.stamp, packets.expected, packets.timed, packets.whole, index.length]
     arrays: dict[str, Any] = {"counts": counts, "rates": [packets.fps, packets.unit], "problem": index.problem}
-    arrays |= {"pts": packets.pts, "dts": packets.dts, "size": packets.size, "key": packets.key, "shown": packets.shown}
+    arrays |= {"pts": packets.pts, "size": packets.size, "key": packets.key, "shown": packets.shown}
     arrays |= {"keys": index.keys, "damaged": index.damaged}
+    if packets.search is not packets.pts:
+        arrays["search"] = packets.search
     if index.number is not None:
         arrays["number"] = index.number
     file = _file(path)
@@ -54,8 +56,9 @@ def load_index(path: Path) -> FrameIndex | None:
             if form != _FORMAT or tuple(stamp) != stamp_of(path):
                 return None
             fps, unit = kept["rates"].tolist()
+            pts = kept["pts"]
             packets = Packets(
-                kept["pts"], kept["dts"], kept["size"], kept["key"], kept["shown"],
+                pts, kept.get("search", pts), kept["size"], kept["key"], kept["shown"],
                 fps, expected, unit, (stamp[0], stamp[1]), bool(timed), bool(whole),
             )  # fmt: skip
             number = kept.get("number")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Progress, Report, silent
-from napari_ubam.video.decoder import Damage, DamagedFrame, Decoder, decode
+from napari_ubam.video.decoder import DamagedFrame, Decoder
 from napari_ubam.video.index import FrameIndex, index_by_order, index_by_time
 from napari_ubam.video.index_store import load_index, save_index
+from napari_ubam.video.matching import Damage, decode
 from napari_ubam.video.packets import Packets, opened, read_packets, scan
 
 _PROBE = 32  # frames at the start that are decoded to see whether times can be trusted
@@ -20,8 +21,8 @@ _BETWEEN_REPORTS = 50  # frames
 _WORTH_KEEPING = 0.2  # seconds that it took
 
 
-def index_video(path: Path, report: Report = silent) -> FrameIndex:
-    """Index a video, or take the index of it that was made before and kept in the user's cache folder.
+def open_indexed(path: Path, report: Report = silent) -> Decoder:
+    """Open a video with an index of it: the one that was kept in the user's cache folder, or a new one.
 
     Raises
     ------
@@ -29,15 +30,16 @@ def index_video(path: Path, report: Report = silent) -> FrameIndex:
         If the file is missing, is no video, or no frame of it can be decoded.
     """
     if (known := load_index(path)) is not None:
-        return known
+        return Decoder(path, known, Damage(known))
     begun = time.monotonic()
     packets = scan(path, report)
-    index = index_by_time(packets) if packets.timed and packets.whole else None
-    if index is None or not _holds(path, index):
+    decoder = _tried_out(path, index_by_time(packets)) if packets.timed and packets.whole else None
+    if decoder is None:
         index = index_by_decoding(path, packets, report)
+        decoder = Decoder(path, index, Damage(index))
     if time.monotonic() - begun > _WORTH_KEEPING:
-        save_index(path, index)
-    return index
+        save_index(path, decoder.index)
+    return decoder
 
 
 def index_by_decoding(path: Path, packets: Packets, report: Report = silent) -> FrameIndex:
@@ -104,17 +106,18 @@ def _untold(path: Path) -> str:
     )
 
 
-def _holds(path: Path, index: FrameIndex) -> bool:
-    """Whether the first frames, and the last ones if these can be reached soon, are decoded as the index says."""
+def _tried_out(path: Path, index: FrameIndex) -> Decoder | None:
+    """Open a video; None if the first frames, or the last ones if these can be reached soon, belie the index."""
     if not index.length:
-        return False
+        return None
     last = index.length - 1
     soon = last - int(index.key_frames[index.key_before(last)]) < 2 * _PROBE or last < 4 * _PROBE
-    try:
-        with closing(Decoder(path, index, Damage(index))) as decoder:
-            for t in [*range(min(_PROBE, index.length)), *([last] if soon else [])]:
-                for _ in decoder.decode_to(t):
-                    pass
-            return not soon or decoder.remaining() == 0
-    except (VideoError, DamagedFrame):
-        return False
+    decoder = Decoder(path, index, Damage(index))
+    with suppress(VideoError, DamagedFrame):
+        for t in [*range(min(_PROBE, index.length)), *([last] if soon else [])]:
+            for _ in decoder.decode_to(t):
+                pass
+        if not soon or decoder.remaining() == 0:
+            return decoder
+    decoder.close()
+    return None

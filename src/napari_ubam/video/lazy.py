@@ -19,14 +19,15 @@ from av.video.reformatter import VideoReformatter
 
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report, silent
-from napari_ubam.video.decoder import Damage, Decoder
+from napari_ubam.video.decoder import Decoder
 from napari_ubam.video.frame_cache import FRAME_CACHE, frame_bytes
-from napari_ubam.video.indexing import index_video
+from napari_ubam.video.indexing import open_indexed
 from napari_ubam.video.source import FrameSource
 
 _AHEAD = 16  # frames that are decoded before they are asked for
 _NOTHING = -9
-_BEHIND = 4  # frames before one that was jumped to, which are kept for who steps back
+_BEHIND = 1  # frames before one that was jumped to, which are kept for who steps back
+_SMALL = 1_000_000  # pixels, which one thread converts sooner than several can be told to
 _WINDOW = 0.5  # of the cache, for the frames before one when going backwards
 
 _numbers = itertools.count()
@@ -76,18 +77,19 @@ class LazyVideo(FrameSource):
 
     def __init__(self, path: str | Path, *, native: bool = False, report: Report = silent) -> None:
         self.path = Path(path)
-        self._index = index_video(self.path, report)
-        self._damage = Damage(self._index)
+        decoder = open_indexed(self.path, report)
+        self._index, self._damage = decoder.index, decoder.damage
         self.fps = self._index.packets.fps
         self.problem = self._index.problem
         self._start()
+        self._decoder = decoder
         self._width = self._height = 0  # not known yet
         first = self._decoded(0)
         self._width, self._height = first.width, first.height
         self._frame_bytes = frame_bytes(first)
         self._quarter_turns = round(first.rotation / 90) % 4  # anticlockwise
         turned = self._quarter_turns % 2 == 1
-        aspect = self._open_decoder().pixel_aspect
+        aspect = decoder.pixel_aspect
         self.pixel_aspect = 1 / aspect if turned else aspect
         sides = (first.width, first.height) if turned else (first.height, first.width)
         self._format, self.bits = _native_format(first) if native else ("rgb24", 8)
@@ -192,8 +194,8 @@ class LazyVideo(FrameSource):
             decoder.check_unchanged()
             going_back = 0 < self._wanted - t <= _AHEAD
             most = int(_WINDOW * FRAME_CACHE.limit / self._frame_bytes) if going_back else _BEHIND
-            for number, frame in decoder.show(t):
-                if t - number < max(most, 1):
+            for number, frame in decoder.show(t, most):
+                if t - number <= most:
                     FRAME_CACHE.keep(self._key, number, frame, self._bytes_of(frame))
             self._tell_of_damage()
         return frame
@@ -215,7 +217,9 @@ class LazyVideo(FrameSource):
             return self._converted(frame, self._reformatter)
 
     def _converted(self, frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-        image: np.ndarray = reformatter.reformat(frame, self._width, self._height, self._format).to_ndarray()
+        threads = 1 if self._width * self._height < _SMALL else 0  # as many as there are cores
+        shown = reformatter.reformat(frame, self._width, self._height, self._format, threads=threads)
+        image: np.ndarray = shown.to_ndarray()
         return np.ascontiguousarray(np.rot90(image, self._quarter_turns)) if self._quarter_turns else image
 
     def _bytes_of(self, frame: VideoFrame) -> int:

@@ -12,7 +12,10 @@ from napari_ubam.video.raw_arrays import NumpyFile, ZarrArray
 from napari_ubam.video.source import FrameSource
 from napari_ubam.video.tiff import TiffStack
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mts", ".m2ts", ".ts", ".wmv", ".webm", ".gif")
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts", ".wmv", ".webm", ".gif",
+    ".3gp", ".flv", ".h264", ".mjpeg",
+)  # fmt: skip
 
 
 def open_frames(path: str | Path, *, native: bool = False, report: Report = silent) -> FrameSource:

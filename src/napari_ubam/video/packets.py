@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -30,8 +31,8 @@ class Packets:
     ----------
     pts : np.ndarray
         (P,) int64 presentation time [units of the stream], NO_TIME where missing.
-    dts : np.ndarray
-        (P,) int64 decoding time, NO_TIME where missing.
+    search : np.ndarray
+        (P,) int64: the time that the packet is found by in the file, NO_TIME where missing.
     size : np.ndarray
         (P,) int64 [bytes].
     key : np.ndarray
@@ -53,7 +54,7 @@ class Packets:
     """
 
     pts: np.ndarray
-    dts: np.ndarray
+    search: np.ndarray
     size: np.ndarray
     key: np.ndarray
     shown: np.ndarray
@@ -107,6 +108,11 @@ def stamp_of(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def is_searched_by_dts(container: InputContainer) -> bool:
+    """Whether a place in the file is found by its decoding time; in other files by the presentation time."""
+    return container.format.name in ("mpegts", "mpeg", "avi")  # the first two keep no index
+
+
 def read_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
     """Give the packets up to the end of the file, or up to where it cannot be read any further.
 
@@ -128,25 +134,35 @@ def scan(path: Path, report: Report = silent) -> Packets:
     VideoError
         If the file is missing, is no video or has no packet.
     """
-    pts, dts, size = array("q"), array("q"), array("q")  # one row a packet would take twice as long
-    key, cut, damaged = bytearray(), bytearray(), bytearray()
-    done, stage = 0, f"reading {path.name}"
+    pts, size, key, cut = array("q"), array("q"), array("q"), array("q")  # one row a packet would take longer
+    other, search = array("q"), array("q")  # packets that are found by another time, and that time
+    stage, whole, begun = f"reading {path.name}", True, -1
     with opened(path) as (container, stream):
-        stamp = stamp_of(path)
-        for packet in read_packets(container, stream):
-            pts.append(NO_TIME if (time := packet.pts) is None else time)
-            dts.append(NO_TIME if (time := packet.dts) is None else time)
-            size.append(packet.size)
-            key.append(packet.is_keyframe)
-            cut.append(packet.is_discard)
-            damaged.append(packet.is_corrupt)
-            if not len(size) % _BETWEEN_REPORTS:
-                done += sum(size[-_BETWEEN_REPORTS:])
-                report(Progress(stage, min(done, stamp[0]), stamp[0]))
+        stamp, by_dts = stamp_of(path), is_searched_by_dts(container)
+        packets, done = read_packets(container, stream), 0
+        while begun < len(size):  # as long as there are more
+            begun = len(size)
+            for packet in islice(packets, _BETWEEN_REPORTS):
+                if packet.is_keyframe:
+                    key.append(len(size))
+                if packet.is_discard:
+                    cut.append(len(size))
+                if packet.is_corrupt:
+                    whole = False
+                if ((time := packet.pts) is None or by_dts) and packet.dts is not None:
+                    other.append(len(size))
+                    search.append(packet.dts)
+                pts.append(NO_TIME if time is None else time)
+                size.append(packet.size)
+            done += sum(size[begun:])
+            report(Progress(stage, min(done, stamp[0]), stamp[0]))
         if not size:
             raise VideoError(f"{path} has no pictures in it: it was cut off, or never recorded. Leave it out.")
         times, sizes = np.array(pts, np.int64), np.array(size, np.int64)
-        keys, shown = np.array(key, bool), ~np.array(cut, bool)
+        keys, shown = np.zeros(len(sizes), bool), np.ones(len(sizes), bool)
+        keys[key], shown[cut] = True, False
+        found_by = times.copy() if other else times
+        found_by[other] = search
         fps = _mean_rate(times[shown], stream)
         expected = _promised(container, stream, fps, len(sizes))
         codec = stream.codec_context
@@ -155,9 +171,9 @@ def scan(path: Path, report: Report = silent) -> Packets:
         # VP8 has packets that are never shown, MPEG-4 has packets that repeat the frame before
         hidden = codec.name == "vp8" or ("mpeg4" in codec.name and bool(np.any(sizes < _SMALLEST_PICTURE)))
         timed = _are_in_order(times) and not (invented or hidden)
-        whole = not any(damaged) and bool(keys[0]) and len(sizes) >= expected
+        whole = whole and bool(keys[0]) and len(sizes) >= expected
         unit = float(stream.time_base or 0)
-    return Packets(times, np.array(dts, np.int64), sizes, keys, shown, fps, expected, unit, stamp, timed, whole)
+    return Packets(times, found_by, sizes, keys, shown, fps, expected, unit, stamp, timed, whole)
 
 
 def _are_in_order(pts: np.ndarray) -> bool:
