@@ -48,7 +48,9 @@ def wait_for(qtbot, widget, state):
 
 
 def test_without_a_study_there_is_nothing_to_train(make_napari_viewer, notifications):
-    widget = TrainWidget(make_napari_viewer())
+    viewer = make_napari_viewer()
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Train")
     assert "No study is open" in widget.title.text()
     assert not widget.start_button.isEnabled()
     widget.start()
