@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QDockWidget, QHBoxLayout, QMainWindow, QPu
 
 from napari_ubam.progress import Progress, Report
 from napari_ubam.widgets.notices import errors_shown, tell_error
+from napari_ubam.widgets.opening import Opening
 from napari_ubam.widgets.progress_row import ProgressRow, time_in_words
 from napari_ubam.widgets.remembered import remember_widgets
 from napari_ubam.widgets.session import session_of
@@ -47,6 +48,8 @@ class DockWidget(QWidget):
         self.worker: StepWorker | None = None
         self.progress = ProgressRow(self)
         self.progress.cancel_requested.connect(self._on_cancel_requested)
+        self.opening = Opening(self.viewer, self)
+        self.destroyed.connect(self.opening.stopped.set)  # the viewer was closed
         self.column = QVBoxLayout(self)
         self._was_docked = False
         self._height = 0  # of the window before the widget was docked [px]
@@ -159,6 +162,7 @@ class DockWidget(QWidget):
     def _on_closed(self) -> None:
         """Leave nothing behind that runs."""
         self._on_cancel_requested()
+        self.opening.close()
 
     def _on_cancel_requested(self) -> None:
         self._waiting = None

@@ -23,7 +23,7 @@ def widget(make_napari_viewer):
 
 
 def wait(qtbot, widget):
-    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.worker is None and not widget.opening.busy, timeout=60_000)
 
 
 def drawn(widget):
