@@ -81,7 +81,11 @@ def test_a_region_that_is_there_is_shown_to_be_changed(make_napari_viewer, recor
     known = recordings[0].model_copy(update={"x": 1, "y": 2, "width": 30, "height": 40})
     draw_region(viewer, known, layer)
     assert drawn_region(viewer, known, layer) == (1, 2, 30, 40)
+    show_recording(viewer, recordings[2])  # of which it says nothing
+    assert not viewer.layers["region"].visible
     draw_region(viewer, recordings[1], layer)
+    assert viewer.layers["region"].visible
     assert [layer.name for layer in viewer.layers].count("region") == 1
+    assert viewer.layers["region"].nshapes == 0
     with pytest.raises(StudyError, match="walk_1"):
         drawn_region(viewer, recordings[1], layer)

@@ -84,19 +84,19 @@ class Looked:
         How many files and folders were looked at.
     recordings : list of Path
         Those that can be read, and the videos in folders.
-    problems : list of str
+    problems : dict of Path to str
         Why others cannot.
     """
 
     n: int
     recordings: list[Path]
-    problems: list[str]
+    problems: dict[Path, str]
 
 
 def look_at(coming: Sequence[Path], report: Report) -> Looked:
     """Tell which files are recordings, in a thread; ``coming`` may grow meanwhile."""
     paths = list(coming)
-    looked = Looked(len(paths), [], [])
+    looked = Looked(len(paths), [], {})
     videos = videos_in(paths, report)
     for i, path in enumerate(videos):
         report(Progress("looking at files", i, len(videos)))
@@ -104,7 +104,7 @@ def look_at(coming: Sequence[Path], report: Report) -> Looked:
             glance(path)
             looked.recordings.append(path)
         except UbamError as error:
-            looked.problems.append(f"Not added: {error}")
+            looked.problems[path] = str(error)
     return looked
 
 

@@ -31,7 +31,7 @@ def draw_region(viewer: Viewer, recording: Recording, video: Layer) -> Shapes:
             edge_color="yellow",
             edge_width=max(1, round(max(video.data.shape[1:3]) / 200)),
         )
-    shapes.metadata = {**shapes.metadata, KEY: {"drawn_over": str(recording.path)}}
+    shapes.metadata = {**shapes.metadata, KEY: {"drawn_over": str(recording.path), "recording": recording.name}}
     shapes.scale, shapes.translate = video.scale[-2:], video.translate[-2:]
     shapes.data = []
     if recording.region is not None:

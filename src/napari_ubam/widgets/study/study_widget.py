@@ -345,7 +345,9 @@ class StudyWidget(DockWidget):
 
     def _on_looked(self, looked: Looked) -> None:
         del self._coming[: looked.n]
-        warn_of_problems(looked.problems)
+        if looked.problems:  # napari shows the first line until the message is unfolded
+            names = ", ".join(path.name for path in looked.problems)
+            warn_of_problems([f"Not added: {names}.", *looked.problems.values()])
         if looked.recordings:
             self._add(map(Source, looked.recordings))
 
