@@ -281,6 +281,16 @@ def test_a_layer_that_is_removed_meanwhile_is_opened_again(qtbot, widget, traine
     assert "magnified" in widget.viewer.layers
 
 
+def test_a_video_that_is_removed_comes_back_below_what_is_magnified(qtbot, widget, trained):
+    widget.session.open(trained.folder)
+    widget.magnify()
+    wait(qtbot, widget)
+    name = trained.recordings[0].name
+    widget.viewer.layers.remove(name)
+    widget.form.fields["factor"].value = 1
+    assert [layer.name for layer in widget.viewer.layers] == [name, "magnified", "deviation", "direction"]
+
+
 def test_an_untrained_study_is_a_message(qtbot, widget, study, notifications):
     widget.session.open(study.folder)
     widget.magnify()

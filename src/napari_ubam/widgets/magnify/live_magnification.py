@@ -17,7 +17,7 @@ from napari_ubam.widgets.latest_call import LatestCall
 from napari_ubam.widgets.layers import KEY, about, current_frame, find_layer, fit_to_view, open_recording
 from napari_ubam.widgets.magnify.compare_row import Compare
 from napari_ubam.widgets.magnify.drawn_frames import DrawnFrames
-from napari_ubam.widgets.magnify.magnify_layers import show_magnification, with_time
+from napari_ubam.widgets.magnify.magnify_layers import put_below, show_magnification, with_time
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -74,6 +74,7 @@ class LiveMagnification(QObject):
         """Show recording and layers, adding what was removed."""
         if self.video not in self.viewer.layers:
             self.video = find_layer(self.viewer, self.recording) or self.viewer.add_layer(self.video)
+            put_below(self.viewer, self.video, self.layers)
         if self.layers and all(layer in self.viewer.layers for layer in self.layers):
             return
         self.layers = show_magnification(self.viewer, self.recording, self.video, self.frames, self.settings)
