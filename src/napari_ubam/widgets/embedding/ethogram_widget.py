@@ -49,6 +49,7 @@ class EthogramWidget(DockWidget):
         self.smallest.native.setAccessibleName(about.title)
         self.hint = QLabel()
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        self.hint.setWordWrap(True)  # else the window becomes as wide as what is said
         self.cluster_button = button(
             "Find clusters", "Find behaviours that recur in the study (HDBSCAN).", self._on_cluster_clicked
         )
