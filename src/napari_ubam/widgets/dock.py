@@ -162,7 +162,7 @@ class DockWidget(QWidget):
             remember_widgets(self.session.docks)
 
     def _make_it_fit(self) -> None:
-        """Lie over our widget beside it, as a tab, where both do not fit into the window."""
+        """Let all our widgets at this side be tabs of one another, where they do not fit into the window."""
         dock, window, height = self.parent(), self.window(), self._height
         if not (isinstance(dock, QDockWidget) and isinstance(window, QMainWindow)):
             return
@@ -170,11 +170,13 @@ class DockWidget(QWidget):
             return
         area, lying = window.dockWidgetArea(dock), [dock, *window.tabifiedDockWidgets(dock)]
         ours = [x for x in window.findChildren(QDockWidget) if isinstance(x.widget(), DockWidget) and x not in lying]
-        beside = [x for x in ours if window.dockWidgetArea(x) == area and x.isVisible() and not x.isFloating()]
+        open_ones = [x for x in ours if x.toggleViewAction().isChecked() and not x.isFloating()]
+        beside = [x for x in open_ones if window.dockWidgetArea(x) == area]
         if beside:
             used = window.focusWidget()
-            upper = beside[-1] if used is not None and beside[-1].isAncestorOf(used) else dock
-            window.tabifyDockWidget(beside[-1], dock)
+            upper = next((x for x in beside if used is not None and x.isAncestorOf(used)), dock)
+            for other in [*beside[:-1], *lying]:
+                window.tabifyDockWidget(beside[-1], other)
             dock.show()
             upper.raise_()
             layout = window.layout()

@@ -58,7 +58,11 @@ def test_without_a_study_there_is_nothing_to_train(make_napari_viewer, notificat
 
 
 def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
+    assert widget.step_times.is_asked
+    widget.step_times.cancel()
     run(qtbot, widget, WAIT_FOR_STOP)
+    assert not widget.step_times.is_asked  # it would take time from the training
+    assert "tried out" not in widget.times.text()
     assert not widget.form.isEnabled()
     assert not widget.start_button.isEnabled()
     assert widget.progress.isVisibleTo(widget)
