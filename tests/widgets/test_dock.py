@@ -11,6 +11,10 @@ def test_widgets_that_do_not_fit_below_one_another_become_tabs(qtbot, make_napar
     qtbot.waitUntil(lambda: window.tabifiedDockWidgets(study) == [train], timeout=10_000)
     qtbot.waitUntil(lambda: window.height() <= 800, timeout=10_000)
     assert train.isVisible()
+    train.widget().start_button.setFocus()
+    compare = viewer.window.add_plugin_dock_widget("napari-ubam", "Compare groups")[0]
+    qtbot.waitUntil(lambda: set(window.tabifiedDockWidgets(compare)) == {study, train}, timeout=10_000)
+    assert compare.widget().isVisible()
 
 
 def test_widgets_become_tabs_when_one_of_them_grows_and_the_one_in_use_stays_in_front(qtbot, make_napari_viewer):

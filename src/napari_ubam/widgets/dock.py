@@ -61,6 +61,7 @@ class DockWidget(QWidget):
         self.destroyed.connect(self.opening.stopped.set)  # the viewer was closed
         self.column = QVBoxLayout(self)
         self._was_docked = False
+        self._is_new = False  # it was docked just now
         self._height = 0  # of the window, as long as its docks have room [px]
         self._soon_fits = QTimer(self)
         self._soon_fits.setSingleShot(True)
@@ -126,7 +127,7 @@ class DockWidget(QWidget):
                 self._was_docked = True
                 order_tabs(self)
                 self._remember_dock()
-                self._height = self.viewer.window.geometry()[3]
+                self._is_new, self._height = True, self.viewer.window.geometry()[3]
                 self._soon_fits.start()
             elif self._was_docked:
                 self._forget_dock()
@@ -164,6 +165,7 @@ class DockWidget(QWidget):
     def _make_it_fit(self) -> None:
         """Let all our widgets at this side be tabs of one another, where they do not fit into the window."""
         dock, window, height = self.parent(), self.window(), self._height
+        is_new, self._is_new = self._is_new, False
         if not (isinstance(dock, QDockWidget) and isinstance(window, QMainWindow)):
             return
         if dock.isFloating() or window.minimumSizeHint().height() <= height:
@@ -173,7 +175,7 @@ class DockWidget(QWidget):
         open_ones = [x for x in ours if x.toggleViewAction().isChecked() and not x.isFloating()]
         beside = [x for x in open_ones if window.dockWidgetArea(x) == area]
         if beside:
-            used = window.focusWidget()
+            used = None if is_new else window.focusWidget()  # one that was just opened comes to the front
             upper = next((x for x in beside if used is not None and x.isAncestorOf(used)), dock)
             for other in [*beside[:-1], *lying]:
                 window.tabifyDockWidget(beside[-1], other)
