@@ -38,7 +38,7 @@ format: .venv/installed ## Put the code into shape
 
 tour: check-test-system .venv/installed ## Go through all widgets, and take the pictures of README and guide
 	$(BIN)/napari-ubam demo --no-viewer --out .tour
-	$(SCREEN) $(BIN)/python tools/tour.py .tour/study docs/images
+	NAPARI_CONFIG=.tour/settings/napari.yaml $(SCREEN) $(BIN)/python tools/tour.py .tour/study docs/images
 
 clean: ## Remove the virtual environment and everything that can be made again
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

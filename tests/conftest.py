@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster so, and every machine computes the same
 os.environ["NAPARI_UBAM_CACHE"] = tempfile.mkdtemp(prefix="napari-ubam-cache-")  # not the user's
 os.environ["NAPARI_UBAM_STATE"] = tempfile.mkdtemp(prefix="napari-ubam-state-")
-os.environ["NAPARI_STRICT_QT"] = "1"  # napari looks after every test whether a widget, timer or thread is left
+os.environ["NAPARI_STRICT_QT"] = "raise"  # napari looks after every test whether a widget, timer or thread is left
 os.environ["NAPARI_CONFIG"] = ""  # napari neither reads nor writes the user's settings; read when it is imported
 
 with contextlib.suppress(ImportError):

@@ -75,6 +75,12 @@ class Tour:
         show_recording(self.viewer, self.recording, self.frame)
         self.viewer.reset_view()
 
+    def foretell(self, widget: Any) -> None:
+        """Wait until it is known what there is to train on, and how long a training takes there."""
+        presets = widget.form.fields["preset"].native
+        self._until(lambda: "GiB" in widget.times.text(), "looking for devices")
+        self._until(lambda: "about" in presets.currentText(), "foretelling the time of a training")
+
     def magnify(self, widget: Any) -> None:
         """Magnify it, as somebody does who chooses it and presses the button."""
         widget.recording.setCurrentText(self.recording.name)
@@ -111,7 +117,7 @@ def main() -> None:
     width, height = map(int, options.size.split("x"))
     tour = Tour(Study.open(options.study), options.out, (width, height), options.pause)
     tour.stop("study", "Study", tour.open_recording)
-    tour.stop("train", "Train")
+    tour.stop("train", "Train", tour.foretell)
     tour.stop("embedding", "Embedding")
     tour.stop("ethogram", "Ethogram")
     tour.stop("video", "Video")

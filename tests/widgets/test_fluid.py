@@ -25,7 +25,7 @@ from napari_ubam.study import Embedding, read_result, write_embedding, write_res
 from napari_ubam.widgets.embedding.embedding_widget import EmbeddingWidget
 from napari_ubam.widgets.embedding.ethogram_widget import EthogramWidget
 from napari_ubam.widgets.groups.compare_widget import CompareWidget
-from napari_ubam.widgets.layers import go_to_frame, show_recording
+from napari_ubam.widgets.layers import go_to_frame
 from napari_ubam.widgets.magnify.magnify_widget import MagnifyWidget
 from napari_ubam.widgets.train.train_widget import TrainWidget
 from napari_ubam.widgets.train.training_process import TrainingState
@@ -184,7 +184,6 @@ def test_while_it_embeds_and_lays_out_many_points(qtbot, make_napari_viewer, fin
 def test_while_it_magnifies_and_plays(qtbot, make_napari_viewer, finished, clock):
     widget = opened(make_napari_viewer, MagnifyWidget)
     widget.session.open(finished.folder)
-    show_recording(widget.viewer, finished.recordings[0])  # what opening a file takes is not of magnifying
     clock.times.clear()
     widget.magnify()
     qtbot.waitUntil(lambda: widget.worker is None, timeout=120_000)

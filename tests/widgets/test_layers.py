@@ -63,24 +63,29 @@ def test_a_rectangle_gives_whole_pixels_within_the_picture(make_napari_viewer, r
     viewer = make_napari_viewer()
     layer = open_recording(viewer, recordings[0])
     layer.scale, layer.translate = (1, 2, 2), (0, 100, 0)
-    shapes = draw_region(viewer, recordings[0])
+    shapes = draw_region(viewer, recordings[0], layer)
     shapes.add_rectangles([corners((10, 4, 20, 30))])
     assert rectangle_in_pixels(shapes, layer) == (10, 4, 20, 30)
     shapes.add_rectangles([corners((-10, -10, 500, 20))])
     assert rectangle_in_pixels(shapes, layer) == (0, 0, 64, 10)
     shapes.add_rectangles([corners((200, 0, 5, 5))])
     with pytest.raises(StudyError, match="beside the picture of walk_0"):
-        drawn_region(viewer, recordings[0])
+        drawn_region(viewer, recordings[0], layer)
 
 
 def test_a_region_that_is_there_is_shown_to_be_changed(make_napari_viewer, recordings):
     viewer = make_napari_viewer()
+    layer = open_recording(viewer, recordings[0])
     with pytest.raises(StudyError, match="Draw region"):
-        drawn_region(viewer, recordings[0])
+        drawn_region(viewer, recordings[0], layer)
     known = recordings[0].model_copy(update={"x": 1, "y": 2, "width": 30, "height": 40})
-    draw_region(viewer, known)
-    assert drawn_region(viewer, known) == (1, 2, 30, 40)
-    draw_region(viewer, recordings[1])
+    draw_region(viewer, known, layer)
+    assert drawn_region(viewer, known, layer) == (1, 2, 30, 40)
+    show_recording(viewer, recordings[2])  # of which it says nothing
+    assert not viewer.layers["region"].visible
+    draw_region(viewer, recordings[1], layer)
+    assert viewer.layers["region"].visible
     assert [layer.name for layer in viewer.layers].count("region") == 1
+    assert viewer.layers["region"].nshapes == 0
     with pytest.raises(StudyError, match="walk_1"):
-        drawn_region(viewer, recordings[1])
+        drawn_region(viewer, recordings[1], layer)

@@ -21,7 +21,8 @@ class Chooser(QWidget):
     def __init__(self):
         super().__init__()
         self.method, self.centred, self.reach = QComboBox(), QCheckBox(), QSpinBox()
-        self.method.addItems(["PCA", "t-SNE"])
+        self.method.addItems(["PCA", "t-SNE", "UMAP"])
+        self.method.model().item(2).setEnabled(False)  # as where it is not installed
         self.train, self.compare = SettingsForm(TrainSettings()), SettingsForm(CompareSettings())
         controls = {"method": self.method, "centred": self.centred, "reach": self.reach}
         fields = self.train.some("preset", "minutes") | self.compare.some("error_rate", "baselines")
@@ -67,6 +68,7 @@ def test_widgets_do_not_forget_the_choices_of_others(kept, make):
         "nonsense {",
         "[1, 2]",
         json.dumps({"Chooser": 3}),
+        json.dumps({"Chooser": {"method": "UMAP"}}),
         json.dumps({"Chooser": {"method": "gone", "reach": "many", "preset": "endless", "minutes": "x"}}),
     ],
 )

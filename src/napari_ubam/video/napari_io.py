@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_ubam.errors import VideoError
-from napari_ubam.progress import Progress, Report
+from napari_ubam.progress import Progress, Report, silent
 from napari_ubam.video.images import TIFF_SUFFIXES, image_files
 from napari_ubam.video.lazy import LazyVideo
 from napari_ubam.video.open import VIDEO_SUFFIXES, open_frames
@@ -57,11 +57,22 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     layers: list[LayerData] = []
     for p in _as_list(path):
         with _progress_shown() as report:
-            frames = open_frames(p, native=True, report=report)
-        if frames.problem:
-            warnings.warn(frames.problem, stacklevel=2)
-        layers.append((frames, attributes_of(frames), "image"))
+            layers.append(read_layer(p, report))
+        if problem := layers[-1][0].problem:
+            warnings.warn(problem, stacklevel=2)
     return layers
+
+
+def read_layer(path: str | Path, report: Report = silent) -> LayerData:
+    """Open one file or folder, in any thread; ``problem`` of its frames says what is wrong with it.
+
+    Raises
+    ------
+    VideoError
+        If it cannot be read.
+    """
+    frames = open_frames(path, native=True, report=report)
+    return frames, attributes_of(frames), "image"
 
 
 def attributes_of(frames: FrameSource) -> dict[str, Any]:

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QComboBox, QDockWidget, QHBoxLayout, QMainWindow, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDockWidget,
+    QHBoxLayout,
+    QMainWindow,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_ubam.progress import Progress, Report
 from napari_ubam.widgets.notices import errors_shown, tell_error
+from napari_ubam.widgets.opening import Opening
 from napari_ubam.widgets.progress_row import ProgressRow, time_in_words
 from napari_ubam.widgets.remembered import remember_widgets
 from napari_ubam.widgets.session import session_of
@@ -47,12 +57,15 @@ class DockWidget(QWidget):
         self.worker: StepWorker | None = None
         self.progress = ProgressRow(self)
         self.progress.cancel_requested.connect(self._on_cancel_requested)
+        self.opening = Opening(self.viewer, self)
+        self.destroyed.connect(self.opening.stopped.set)  # the viewer was closed
         self.column = QVBoxLayout(self)
         self._was_docked = False
-        self._height = 0  # of the window before the widget was docked [px]
-        self._once_docked = QTimer(self)
-        self._once_docked.setSingleShot(True)
-        self._once_docked.timeout.connect(self._on_docked)
+        self._is_new = False  # it was docked just now
+        self._height = 0  # of the window, as long as its docks have room [px]
+        self._soon_fits = QTimer(self)
+        self._soon_fits.setSingleShot(True)
+        self._soon_fits.timeout.connect(self._make_it_fit)
         self._dock = ""  # its title, if napari opened it as one of our widgets
         self._waiting: tuple[str, Step, OnDone] | None = None
         self._on_done: OnDone | None = None
@@ -114,13 +127,28 @@ class DockWidget(QWidget):
                 self._was_docked = True
                 order_tabs(self)
                 self._remember_dock()
-                self._height = self.viewer.window.geometry()[3]
-                self._once_docked.start()
+                self._is_new, self._height = True, self.viewer.window.geometry()[3]
+                self._soon_fits.start()
             elif self._was_docked:
                 self._forget_dock()
                 self._on_closed()
                 self.deleteLater()
         super().changeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Look whether there is still room when what is shown has become higher."""
+        if event.type() == QEvent.Type.LayoutRequest and self._height:
+            self._soon_fits.start()
+        return super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Note how high the window is where nothing makes it so high but the user."""
+        super().resizeEvent(event)
+        window = self.window()
+        if not isinstance(window, QMainWindow) or self._soon_fits.isActive():
+            return
+        if window.height() > window.minimumSizeHint().height():
+            self._height = window.height()
 
     def _remember_dock(self) -> None:
         title = getattr(self.parent(), "name", "")
@@ -134,24 +162,29 @@ class DockWidget(QWidget):
             self.session.docks.remove(self._dock)
             remember_widgets(self.session.docks)
 
-    def _on_docked(self) -> None:
-        """Lie over our widget beside it, as a tab, where both do not fit into the window."""
-        dock, window = self.parent(), self.window()
+    def _make_it_fit(self) -> None:
+        """Let all our widgets at this side be tabs of one another, where they do not fit into the window."""
+        dock, window, height = self.parent(), self.window(), self._height
+        is_new, self._is_new = self._is_new, False
         if not (isinstance(dock, QDockWidget) and isinstance(window, QMainWindow)):
             return
-        if dock.isFloating() or window.minimumSizeHint().height() <= self._height:
+        if dock.isFloating() or window.minimumSizeHint().height() <= height:
             return
-        area = window.dockWidgetArea(dock)
-        ours = [x for x in window.findChildren(QDockWidget) if isinstance(x.widget(), DockWidget) and x is not dock]
-        beside = [x for x in ours if window.dockWidgetArea(x) == area and x.isVisible() and not x.isFloating()]
+        area, lying = window.dockWidgetArea(dock), [dock, *window.tabifiedDockWidgets(dock)]
+        ours = [x for x in window.findChildren(QDockWidget) if isinstance(x.widget(), DockWidget) and x not in lying]
+        open_ones = [x for x in ours if x.toggleViewAction().isChecked() and not x.isFloating()]
+        beside = [x for x in open_ones if window.dockWidgetArea(x) == area]
         if beside:
-            window.tabifyDockWidget(beside[-1], dock)
+            used = None if is_new else window.focusWidget()  # one that was just opened comes to the front
+            upper = next((x for x in beside if used is not None and x.isAncestorOf(used)), dock)
+            for other in [*beside[:-1], *lying]:
+                window.tabifyDockWidget(beside[-1], other)
             dock.show()
-            dock.raise_()
+            upper.raise_()
             layout = window.layout()
             layout.invalidate()
             layout.activate()  # else the window may not become smaller yet
-            window.resize(window.width(), self._height)
+            window.resize(window.width(), height)
 
     def _on_running_changed(self, running: bool) -> None:
         """Enable or disable what must not be used while a step runs."""
@@ -159,6 +192,7 @@ class DockWidget(QWidget):
     def _on_closed(self) -> None:
         """Leave nothing behind that runs."""
         self._on_cancel_requested()
+        self.opening.close()
 
     def _on_cancel_requested(self) -> None:
         self._waiting = None

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ubam.progress import Report, silent
+from napari_ubam.widgets.notices import warn_of_problems
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_ubam.study import Recording
+    from napari_ubam.video.napari_io import LayerData
 
 KEY = "ubam"  # of a layer's metadata: what the layer has to do with a study
 
@@ -43,8 +47,33 @@ def recording_of(layer: Layer | None, recordings: Iterable[Recording]) -> Record
     return next((x for x in recordings if x.name == name or (path is not None and x.path.resolve() == path)), None)
 
 
-def open_recording(viewer: Viewer, recording: Recording) -> Layer:
-    """Give the layer that shows a recording, opening the file if there is none.
+def read_recording(recording: Recording, frame: int | None = None, report: Report = silent) -> LayerData:
+    """Read what the layer of a recording shows, in any thread.
+
+    Parameters
+    ----------
+    recording : Recording
+        Whose file is opened.
+    frame : int, optional
+        Decoded already, so that it is there when it is shown.
+    report : callable, optional
+        Told of the progress, where opening takes long.
+
+    Raises
+    ------
+    VideoError
+        If the file is missing or damaged.
+    """
+    from napari_ubam.video.napari_io import read_layer
+
+    frames, attributes, kind = read_layer(recording.path, report)
+    if frame is not None and 0 <= frame < len(frames):
+        frames.read([frame])
+    return frames, {**attributes, "name": recording.name}, kind
+
+
+def open_recording(viewer: Viewer, recording: Recording, data: LayerData | None = None) -> Layer:
+    """Give the layer that shows a recording; if there is none, one with what `read_recording` gave, or gives now.
 
     Raises
     ------
@@ -55,10 +84,9 @@ def open_recording(viewer: Viewer, recording: Recording) -> Layer:
         return layer
     from napari.layers import Layer
 
-    from napari_ubam.video.napari_io import read_layers
-
-    ((frames, attributes, kind),) = read_layers(str(recording.path))
-    return viewer.add_layer(Layer.create(frames, {**attributes, "name": recording.name}, kind))
+    frames, attributes, kind = data or read_recording(recording)
+    warn_of_problems([frames.problem] if frames.problem else [])
+    return viewer.add_layer(Layer.create(frames, attributes, kind))
 
 
 def show_recording(viewer: Viewer, recording: Recording, frame: int | None = None) -> Layer:

@@ -10,6 +10,8 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 
 from napari_ubam.errors import UbamError
 
+_MOST = 8  # problems that are told of at once
+
 _log = logging.getLogger("napari_ubam")
 
 
@@ -33,6 +35,7 @@ def errors_shown() -> Iterator[None]:
 
 def warn_of_problems(problems: Iterable[object]) -> None:
     """Tell what was left out."""
-    if text := "\n".join(map(str, problems)):
-        _log.warning("%s", text)
-        show_warning(text)
+    if told := [str(problem) for problem in problems]:
+        _log.warning("%s", "\n".join(told))
+        more = [f"And {len(told) - _MOST} more, which are in the log: Help > Show logs."] if len(told) > _MOST else []
+        show_warning("\n".join(told[:_MOST] + more))

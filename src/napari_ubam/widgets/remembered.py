@@ -103,7 +103,9 @@ def _show(control: Control, value: Any) -> None:
         if isinstance(control, ValueWidget):
             write_field(control, value)
         elif isinstance(control, QComboBox):
-            control.setCurrentText(str(value))  # does nothing where it is not offered
+            at = control.findText(str(value))
+            if at >= 0 and control.model().item(at).isEnabled():  # a method may not be installed any more
+                control.setCurrentIndex(at)
         elif isinstance(control, QCheckBox):
             control.setChecked(bool(value))
         else:

@@ -59,6 +59,7 @@ def place_of(widget, row):
 
 def click(qtbot, widget, row):
     qtbot.mouseClick(widget.map.view, Qt.MouseButton.LeftButton, pos=place_of(widget, row))
+    qtbot.waitUntil(lambda: not widget.opening.busy, timeout=30_000)
 
 
 def test_every_frame_is_a_point_with_its_recording(embedded):

@@ -47,6 +47,7 @@ def test_a_recording_whose_layer_is_removed_is_opened_again_by_a_click(qtbot, wi
     recording = finished.recording("i01")
     widget.viewer.layers.remove(show_recording(widget.viewer, recording, 12))
     widget.lanes.frame_clicked.emit(30)
+    qtbot.waitUntil(lambda: not widget.opening.busy, timeout=30_000)
     assert current_frame(widget.viewer, find_layer(widget.viewer, recording)) == 30
 
 

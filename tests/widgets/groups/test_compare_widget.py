@@ -57,6 +57,7 @@ def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, w
     impaired = widget.plot.subjects.index("i01")
     axes = widget.plot.figure.axes[0]
     press(widget.plot, *axes.transData.transform(widget.plot.positions[impaired]))
+    qtbot.waitUntil(lambda: not widget.opening.busy, timeout=30_000)
     frames = pd.read_csv(measured.results_folder / "deviation.csv")
     own = frames[(frames["subject"] == "i01") & (frames["reliable"] | ~frames["reliable"].any())]
     (layer,) = widget.viewer.layers
@@ -127,9 +128,10 @@ def test_what_was_found_in_another_study_is_not_shown_while_this_one_is_read(qtb
     assert "not compared yet" in widget.hint.text()
 
 
-def test_points_say_whose_they_are_and_clicks_beside_them_nothing(make_napari_viewer, qtbot):
-    plot = GroupPlot(make_napari_viewer())
-    qtbot.addWidget(plot)
+def test_points_say_whose_they_are_and_clicks_beside_them_nothing(make_napari_viewer):
+    viewer = make_napari_viewer()
+    plot = GroupPlot(viewer)
+    viewer.window.add_dock_widget(plot)
     scores = pd.DataFrame({"subject": list("abc"), "group": ["$x$", "healthy", "$x$"], "deviation": [1.0, 2, None]})
     plot.show_scores(scores, "deviation", "healthy", {})
     assert plot.subjects == ["b", "a"]  # the reference group first, nobody without a score

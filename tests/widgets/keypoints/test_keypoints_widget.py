@@ -36,6 +36,10 @@ def marked(trained: Study, tmp_path) -> Study:
     return study
 
 
+def idle(qtbot, widget):
+    qtbot.waitUntil(lambda: widget.worker is None and not widget.opening.busy, timeout=120_000)
+
+
 def test_keypoints_are_points_over_the_video(make_napari_viewer, recordings):
     viewer = make_napari_viewer()
     video = show_recording(viewer, recordings[0])
@@ -60,7 +64,7 @@ def test_they_are_predicted_and_shown(qtbot, widget, marked, notifications):
     widget.recording.setCurrentText(other)
     widget.run_button.click()
     assert not widget.run_button.isEnabled()
-    qtbot.waitUntil(lambda: widget.worker is None, timeout=120_000)
+    idle(qtbot, widget)
     layer = widget.viewer.layers[LAYER]
     assert layer.data.shape == (24 * 2, 3)
     shown = read_keypoints(marked.results_folder / "keypoints" / f"{other}.csv").xy
@@ -69,6 +73,7 @@ def test_they_are_predicted_and_shown(qtbot, widget, marked, notifications):
     assert "head: " in widget.hint.text()
     widget.recording.setCurrentText(marked.recordings[0].name)
     widget.show_button.click()
+    idle(qtbot, widget)
     assert sum(layer.name.startswith(LAYER) for layer in widget.viewer.layers) == 1
     assert widget.viewer.layers[LAYER].metadata["ubam"]["recording"] == marked.recordings[0].name
 
@@ -78,8 +83,9 @@ def test_what_is_missing_is_a_message(qtbot, widget, trained, notifications):
     assert "No study is open" in widget.hint.text()
     widget.session.open(trained.folder)
     widget.run_button.click()
-    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+    idle(qtbot, widget)
     assert "column 'keypoints'" in notifications[-1]
     widget.show_button.click()
+    idle(qtbot, widget)
     assert "napari-ubam keypoints" in notifications[-1]
     assert len(widget.viewer.layers) == 0

@@ -23,7 +23,7 @@ def widget(make_napari_viewer):
 
 
 def wait(qtbot, widget):
-    qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.worker is None and not widget.opening.busy, timeout=60_000)
 
 
 def drawn(widget):
@@ -279,6 +279,16 @@ def test_a_layer_that_is_removed_meanwhile_is_opened_again(qtbot, widget, traine
     wait(qtbot, widget)
     assert find_layer(widget.viewer, trained.recordings[0]) is not None
     assert "magnified" in widget.viewer.layers
+
+
+def test_a_video_that_is_removed_comes_back_below_what_is_magnified(qtbot, widget, trained):
+    widget.session.open(trained.folder)
+    widget.magnify()
+    wait(qtbot, widget)
+    name = trained.recordings[0].name
+    widget.viewer.layers.remove(name)
+    widget.form.fields["factor"].value = 1
+    assert [layer.name for layer in widget.viewer.layers] == [name, "magnified", "deviation", "direction"]
 
 
 def test_an_untrained_study_is_a_message(qtbot, widget, study, notifications):

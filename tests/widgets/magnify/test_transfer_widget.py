@@ -32,10 +32,12 @@ def test_the_grid_is_shown_as_a_layer_and_drawn_again(qtbot, widget, trained):
     assert layer.rgb
     one = np.asarray(layer.data)
     choose(widget.targets, 2, 3)
+    widget.viewer.scene.camera.zoom = 50
     widget.run_button.click()
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert list(widget.viewer.layers) == [layer]
     assert layer.data.shape == (len(one) // 3 * 5, *one.shape[1:])
+    assert widget.viewer.scene.camera.zoom < 50  # all of it is seen
 
 
 def test_an_untrained_study_is_a_message(qtbot, widget, study, notifications):

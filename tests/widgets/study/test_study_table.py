@@ -1,5 +1,5 @@
 import pytest
-from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QModelIndex, Qt
 
 from napari_ubam.settings import StudySettings
 from napari_ubam.study.editing import changed
@@ -138,3 +138,16 @@ def test_a_column_that_does_not_exist_cannot_have_a_taken_name(qtbot, table):
     with qtbot.waitSignal(table.rejected) as told:
         assert not table.edit([0], "start", "3")
     assert "'start'" in told.args[0]
+
+
+def test_files_are_looked_at_no_more_once_closed_whoever_goes_first(qtbot, study):
+    session = Session()
+    facts = StudyFacts(session)
+    session.open(study.folder)
+    facts.close()
+    facts.look_again()
+    qtbot.wait(400)
+    assert facts.of(study.recordings[0]) is None
+    session.deleteLater()
+    QCoreApplication.sendPostedEvents(session, QEvent.Type.DeferredDelete)
+    facts.close()  # as when a viewer is closed

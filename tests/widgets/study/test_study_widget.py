@@ -4,6 +4,7 @@ import dask.array
 import numpy as np
 import pytest
 import zarr
+from PIL import Image
 from qtpy.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
@@ -41,13 +42,25 @@ def select(widget, row):
     view.selectionModel().select(view.filtered.mapFromSource(widget.panel.table.index(row, 0)), flags)
 
 
+def add_files(qtbot, widget, paths):
+    widget.add_files(paths)
+    looked_at(qtbot, widget)
+
+
+def looked_at(qtbot, widget):
+    qtbot.waitUntil(lambda: widget.worker is None and not widget.opening.busy, timeout=30_000)
+
+
 def names(widget):
     return [recording.name for recording in widget.session.recordings]
 
 
-def test_a_study_is_made_from_files(widget, videos, tmp_path, monkeypatch):
-    widget.add_files(videos)
-    widget.add_files(videos[:1])
+def test_a_study_is_made_from_files(qtbot, widget, videos, tmp_path, monkeypatch, notifications):
+    for some in (videos[:1], videos[1:2], videos[2:]):  # the others while the first is looked at
+        widget.add_files(some)
+    looked_at(qtbot, widget)
+    add_files(qtbot, widget, videos[:1])
+    assert notifications == ["The table has these recordings already."]
     assert names(widget) == ["walk_0", "walk_1", "walk_2", "walk_3"]
     for row, group in enumerate(["healthy", "healthy", "impaired", "impaired"]):
         widget.panel.table.setData(widget.panel.table.index(row, 2), group)
@@ -101,6 +114,7 @@ def test_where_it_is_open_which_axis_is_time_the_widget_asks(qtbot, widget, tmp_
     np.testing.assert_array_equal(open_frames(recording.path)[:][..., 0], frames)
     items = ["Axis 1: 24 frames of 32 × 20", "Axis 2: 32 frames of 24 × 20", "Axis 3: 20 frames of 24 × 32"]
     assert asked == [(items, 0)]  # its slider moves the first
+    looked_at(qtbot, widget)
     shown = find_layer(widget.viewer, recording)
     assert shown is not layer  # whose time is not where that of recordings is
     assert (shown.data.shape[:3], shown.visible, layer.visible) == ((20, 24, 32), True, False)
@@ -148,11 +162,26 @@ def test_layers_of_videos_keep_their_file(widget, recordings):
     assert [recording.path for recording in widget.session.recordings] == [recordings[0].path]
 
 
-def test_videos_and_tables_can_be_dropped(widget, videos, recordings, tmp_path):
+def test_videos_and_tables_can_be_dropped(qtbot, widget, videos, recordings, tmp_path):
     write_table(tmp_path / "table.csv", recordings[:2])
     drop(widget, tmp_path / "table.csv", videos[3])
+    looked_at(qtbot, widget)
     assert names(widget) == ["walk_0", "walk_1", "walk_3"]
     assert [recording.group for recording in widget.session.recordings] == ["healthy", "healthy", "unassigned"]
+
+
+def test_what_is_no_recording_is_told_of_by_name_and_left_out(qtbot, widget, videos, tmp_path, notifications):
+    (tmp_path / "notes.md").write_text("# Notes\n")
+    (tmp_path / "walk_9.mp4").write_bytes(b"never written to its end")
+    (tmp_path / "empty").mkdir()
+    odd = videos[1].rename(tmp_path / "walk without a suffix")
+    drop(widget, tmp_path / "notes.md", videos[0], tmp_path / "walk_9.mp4", tmp_path / "empty", odd)
+    looked_at(qtbot, widget)
+    assert names(widget) == ["walk_0", "walk without a suffix"]
+    (told,) = notifications
+    first, *lines = told.splitlines()
+    assert first == "Not added: notes.md, walk_9.mp4, empty."
+    assert [line.split(" ")[0] for line in lines] == [str(tmp_path / x) for x in ("notes.md", "walk_9.mp4", "empty")]
 
 
 def drop(widget, *paths):
@@ -169,6 +198,8 @@ def test_the_videos_in_a_folder_that_is_dropped_are_added(qtbot, widget, videos,
     (folder / "notes.txt").touch()
     (folder / ".hidden.mkv").touch()
     (tmp_path / "pictures").mkdir()
+    for i in range(2):
+        Image.new("RGB", (32, 32)).save(tmp_path / "pictures" / f"{i}.png")
     drop(widget, folder, tmp_path / "pictures")
     qtbot.waitUntil(lambda: len(names(widget)) == 5, timeout=10_000)
     assert names(widget) == ["walk_0", "walk_1", "walk_2", "WALK", "pictures"]
@@ -185,10 +216,11 @@ def test_a_table_that_cannot_be_read_is_a_message(widget, tmp_path, notification
     assert "no column path" in notifications[-1]
 
 
-def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
+def test_a_region_is_drawn_for_the_selected_recordings(qtbot, widget, study):
     widget.open_study(study.folder)
     select(widget, 1)
     widget._on_draw_clicked()
+    looked_at(qtbot, widget)
     widget.viewer.layers["region"].add_rectangles([corners((5, 6, 30, 40))])
     widget._on_use_clicked()
     assert [x.region for x in widget.session.recordings] == [None, (5, 6, 30, 40), None, None]
@@ -198,6 +230,12 @@ def test_a_region_is_drawn_for_the_selected_recordings(widget, study):
     widget._on_use_clicked()
     assert {x.region for x in widget.session.recordings} == {(5, 6, 30, 40)}
     assert [layer.name for layer in widget.viewer.layers] == ["walk_1", "region"]  # the others need not be opened
+    widget.viewer.layers.remove("walk_1")
+    widget._on_clear_clicked()
+    widget._on_use_clicked()
+    looked_at(qtbot, widget)
+    assert {x.region for x in widget.session.recordings} == {(5, 6, 30, 40)}
+    assert [layer.name for layer in widget.viewer.layers] == ["region", "walk_0"]  # as large as the one that is gone
 
 
 def test_rows_are_removed(widget, study):
@@ -235,8 +273,8 @@ def test_what_another_program_wrote_is_not_written_over_by_itself(widget, study,
     assert "✓ saved" in widget.title.text()
 
 
-def test_unsaved_changes_are_asked_about(widget, videos, tmp_path, monkeypatch):
-    widget.add_files(videos)
+def test_unsaved_changes_are_asked_about(qtbot, widget, videos, tmp_path, monkeypatch):
+    add_files(qtbot, widget, videos)
     answer(monkeypatch, QMessageBox.StandardButton.Cancel)
     widget._on_new_clicked()
     assert len(names(widget)) == 4
@@ -245,7 +283,7 @@ def test_unsaved_changes_are_asked_about(widget, videos, tmp_path, monkeypatch):
     widget._on_new_clicked()
     assert names(widget) == []
     assert len(Study.open(tmp_path / "made").recordings) == 4
-    widget.add_files(videos)
+    add_files(qtbot, widget, videos)
     answer(monkeypatch, QMessageBox.StandardButton.Discard)
     widget._on_new_clicked()
     assert names(widget) == []
@@ -362,8 +400,10 @@ def test_a_folder_that_is_no_study_is_a_message(widget, tmp_path, notifications)
     assert "is not a study" in notifications[-1]
 
 
-def test_a_table_that_cannot_be_saved_is_a_message_and_is_kept(widget, study, videos, monkeypatch, notifications):
-    widget.add_files(videos[:1])
+def test_a_table_that_cannot_be_saved_is_a_message_and_is_kept(
+    qtbot, widget, study, videos, monkeypatch, notifications
+):
+    add_files(qtbot, widget, videos[:1])
     choose_folder(monkeypatch, study.folder)
     assert not widget.save_study()
     assert "already" in notifications[-1]

@@ -48,7 +48,9 @@ def wait_for(qtbot, widget, state):
 
 
 def test_without_a_study_there_is_nothing_to_train(make_napari_viewer, notifications):
-    widget = TrainWidget(make_napari_viewer())
+    viewer = make_napari_viewer()
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Train")
     assert "No study is open" in widget.title.text()
     assert not widget.start_button.isEnabled()
     widget.start()
@@ -56,7 +58,11 @@ def test_without_a_study_there_is_nothing_to_train(make_napari_viewer, notificat
 
 
 def test_it_shows_the_loss_and_can_be_stopped(qtbot, widget):
+    assert widget.step_times.is_asked
+    widget.step_times.cancel()
     run(qtbot, widget, WAIT_FOR_STOP)
+    assert not widget.step_times.is_asked  # it would take time from the training
+    assert "tried out" not in widget.times.text()
     assert not widget.form.isEnabled()
     assert not widget.start_button.isEnabled()
     assert widget.progress.isVisibleTo(widget)

@@ -22,7 +22,7 @@ from napari_ubam.widgets.embedding.map_colours import choices
 from napari_ubam.widgets.embedding.map_tools import MapTools
 from napari_ubam.widgets.embedding.neighbours_page import NeighboursPage
 from napari_ubam.widgets.form import SettingsForm
-from napari_ubam.widgets.layers import show_recording, shown_frame
+from napari_ubam.widgets.layers import shown_frame
 from napari_ubam.widgets.notices import errors_shown, warn_of_problems
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.session import NO_STUDY, same_frames
@@ -139,7 +139,7 @@ class EmbeddingWidget(DockWidget):
             return
         code, method, centred = self.code.currentText(), _METHODS[self.method.currentText()], self.centred.isChecked()
         settings = MapSettings(code=code, method=method, centred=centred, anew=anew)
-        self.run_step("laying out", lambda report: load_map(study, settings, report), self._on_loaded)
+        self.run_step("preparing the map", lambda report: load_map(study, settings, report), self._on_loaded)
 
     def choose(self, rows: np.ndarray) -> None:
         """Let these points of the map be the chosen ones; none for none."""
@@ -233,9 +233,8 @@ class EmbeddingWidget(DockWidget):
     def _on_point_clicked(self, row: int) -> None:
         """Show the frame that a point stands for."""
         assert self._data is not None
-        with errors_shown():
-            show_recording(self.viewer, self._data.recording_of(row), int(self._data.frame[row]))
-            self._on_moved()
+        recording, frame = self._data.recording_of(row), int(self._data.frame[row])
+        self.opening.show(recording, frame, lambda video: self._on_moved())
 
     def _on_encircling_changed(self, encircling: bool) -> None:
         self.map.view.encircling = encircling
@@ -293,5 +292,8 @@ def _hint(has_study: bool, data: MapData | None, chosen: Sequence[Interval]) -> 
         return "Nothing is embedded yet: train the models, then press Compute."
     if chosen:
         n, names = sum(x.stop - x.start for x in chosen), {x.recording for x in chosen}
-        return f"{n} frames chosen, in {len(chosen)} stretches of {len(names)} recordings."
+        stretches = "1 stretch" if len(chosen) == 1 else f"{len(chosen)} stretches"
+        return (
+            f"{n} frames chosen, in {stretches} of {'1 recording' if len(names) == 1 else f'{len(names)} recordings'}."
+        )
     return f"{len(data.frame)} frames. Click a point to see its frame."

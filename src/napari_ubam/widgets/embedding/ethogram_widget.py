@@ -22,7 +22,7 @@ from napari_ubam.widgets.embedding.lanes_view import Curve, Lane, LanesView, Str
 from napari_ubam.widgets.embedding.map_colours import cluster_colours
 from napari_ubam.widgets.embedding.map_view import MARK
 from napari_ubam.widgets.form import make_field
-from napari_ubam.widgets.layers import show_recording, shown_frame
+from napari_ubam.widgets.layers import shown_frame
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.session import same_frames
@@ -49,6 +49,7 @@ class EthogramWidget(DockWidget):
         self.smallest.native.setAccessibleName(about.title)
         self.hint = QLabel()
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        self.hint.setWordWrap(True)  # else the window becomes as wide as what is said
         self.cluster_button = button(
             "Find clusters", "Find behaviours that recur in the study (HDBSCAN).", self._on_cluster_clicked
         )
@@ -108,8 +109,7 @@ class EthogramWidget(DockWidget):
     def go_to(self, frame: int) -> None:
         """Show a frame of the recording that is shown."""
         if self.recording is not None:
-            with errors_shown():
-                show_recording(self.viewer, self.recording, frame)
+            self.opening.show(self.recording, frame)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Go below the video the first time: napari puts the widgets of plugins at the right."""

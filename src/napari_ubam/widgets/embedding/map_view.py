@@ -73,7 +73,7 @@ class MapView(QWidget):
         self._hovered = -1
         self._painter = LatestCall(self)
         self._painter.done.connect(self._on_drawn)
-        self.setMinimumSize(200, 140)
+        self.setMinimumSize(200, 80)  # beside the ethogram it fits into a window of 800 px
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

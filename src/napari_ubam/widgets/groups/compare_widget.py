@@ -19,7 +19,7 @@ from napari_ubam.widgets.groups.compare_data import TABLES, Compared, load_compa
 from napari_ubam.widgets.groups.group_plot import LABELS, GroupPlot
 from napari_ubam.widgets.groups.interval_layers import intervals_drawn, read_drawn
 from napari_ubam.widgets.groups.result_table import ResultTable
-from napari_ubam.widgets.layers import show_recording, shown_recording
+from napari_ubam.widgets.layers import shown_recording
 from napari_ubam.widgets.notices import errors_shown, tell_error, warn_of_problems
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.study.study_table import group_colours
@@ -158,15 +158,14 @@ class CompareWidget(DockWidget):
         self._on_shown_changed()
         self._on_running_changed(self.worker is not None)
 
+    @errors_shown()
     def show_subject(self, subject: str) -> None:
         """Open the recording of a subject at the moment in which it deviates most."""
         if self.compared is not None:
-            with errors_shown():
-                self._show(*self.compared.most_deviating(subject))
+            self._show(*self.compared.most_deviating(subject))
 
     def _show(self, recording: str, frame: int) -> None:
-        with errors_shown():
-            show_recording(self.viewer, self.session.saved_study().recording(recording), frame)
+        self.opening.show(self.session.saved_study().recording(recording), frame)
 
     def _told(self) -> list[str]:
         """Say what was found in sentences, the most important one first."""
@@ -205,6 +204,7 @@ class CompareWidget(DockWidget):
         self.plot.show_scores(self.compared.scores, self.measure.currentText(), self.compared.reference, colours)
         self.table.show_table(self.compared.tables[self.which.currentText()])
 
+    @errors_shown()
     def _on_row_clicked(self, number: int) -> None:
         clicked = self.table.table.iloc[number]
         if {"recording", "frame"} <= set(clicked.index):

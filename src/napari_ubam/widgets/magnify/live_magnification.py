@@ -14,10 +14,10 @@ from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.study import Recording
 from napari_ubam.widgets.latest_call import LatestCall
-from napari_ubam.widgets.layers import KEY, about, current_frame, fit_to_view, open_recording
+from napari_ubam.widgets.layers import KEY, about, current_frame, find_layer, fit_to_view, open_recording
 from napari_ubam.widgets.magnify.compare_row import Compare
 from napari_ubam.widgets.magnify.drawn_frames import DrawnFrames
-from napari_ubam.widgets.magnify.magnify_layers import show_magnification, with_time
+from napari_ubam.widgets.magnify.magnify_layers import put_below, show_magnification, with_time
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -73,7 +73,8 @@ class LiveMagnification(QObject):
     def show(self) -> None:
         """Show recording and layers, adding what was removed."""
         if self.video not in self.viewer.layers:
-            self.video = open_recording(self.viewer, self.recording)
+            self.video = find_layer(self.viewer, self.recording) or self.viewer.add_layer(self.video)
+            put_below(self.viewer, self.video, self.layers)
         if self.layers and all(layer in self.viewer.layers for layer in self.layers):
             return
         self.layers = show_magnification(self.viewer, self.recording, self.video, self.frames, self.settings)

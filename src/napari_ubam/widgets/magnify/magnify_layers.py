@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,12 +107,18 @@ def show_magnification(
 
 def _stack(viewer: Viewer, video: Layer, layers: list[Layer], *, anew: bool) -> None:
     """Let the layers lie over a video that may just have been opened: ``anew`` in this order, else in the user's."""
-    place, *places = (viewer.layers.index(layer) for layer in (video, *layers))
+    places = [viewer.layers.index(layer) for layer in layers]
     if anew and places != sorted(places):
         for layer in layers:
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
-    if (lowest := min(viewer.layers.index(layer) for layer in layers)) < place:
-        viewer.layers.move(viewer.layers.index(video), lowest)
+    put_below(viewer, video, layers)
+
+
+def put_below(viewer: Viewer, video: Layer, layers: Sequence[Layer]) -> None:
+    """Let a video lie below those of the layers that are in the viewer."""
+    places = [viewer.layers.index(layer) for layer in layers if layer in viewer.layers]
+    if places and min(places) < (place := viewer.layers.index(video)):
+        viewer.layers.move(place, min(places))
 
 
 def _colormap() -> Colormap:

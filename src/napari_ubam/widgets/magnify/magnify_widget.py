@@ -12,7 +12,7 @@ from napari_ubam.progress import Report
 from napari_ubam.settings import MagnifySettings
 from napari_ubam.widgets.dock import button, row
 from napari_ubam.widgets.form import SettingsForm
-from napari_ubam.widgets.layers import current_frame, show_recording
+from napari_ubam.widgets.layers import current_frame, find_layer, open_recording, read_recording, show_recording
 from napari_ubam.widgets.magnify.compare_row import CompareRow
 from napari_ubam.widgets.magnify.live_magnification import LiveMagnification
 from napari_ubam.widgets.magnify.magnify_layers import frames_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_ubam.pipeline import Magnifier
     from napari_ubam.study import Recording, Study
+    from napari_ubam.video.napari_io import LayerData
 
 _FILTER = "H.264 (*.mp4);;Lossless (*.mkv)"
 _ALL, _AROUND = "all", "around the current one"
@@ -123,12 +124,17 @@ class MagnifyWidget(RecordingWidget):
             then(live)
             return
 
-        def opened(steps: ModuleType, study: Study, report: Report) -> Magnifier:
-            return steps.Magnifier(study, recording.name, settings.device, report, settings.unreliable)
+        is_open = find_layer(self.viewer, recording) is not None
+
+        def opened(steps: ModuleType, study: Study, report: Report) -> tuple[Magnifier, LayerData | None]:
+            data = None if is_open else read_recording(recording, report=report)
+            return steps.Magnifier(study, recording.name, settings.device, report, settings.unreliable), data
 
         @errors_shown()
-        def show(magnifier: Magnifier) -> None:
+        def show(found: tuple[Magnifier, LayerData | None]) -> None:
+            magnifier, data = found
             now = self.form.settings().model_copy(update=opened_with)
+            open_recording(self.viewer, recording, data)
             live = self.take(recording, magnifier, now)
             show_recording(self.viewer, recording)  # only now: else what is taken would be hidden and shown again
             then(live)
@@ -145,14 +151,18 @@ class MagnifyWidget(RecordingWidget):
     def save_video(self, out: Path) -> None:
         """Write the chosen frames, magnified, to a video, in a thread."""
         settings, recording = self.form.settings(), self._chosen()
-        frames = self._frames(recording, show_recording(self.viewer, recording))
-        self.run_on_study(
-            "saving",
-            lambda steps, study, report: steps.save_magnified(
-                study, recording.name, out, settings, frames=frames, report=report
-            ),
-            lambda n: f"{out} was written: {n} frames.",
-        )
+
+        def save(video: Layer) -> None:
+            frames = self._frames(recording, video)
+            self.run_on_study(
+                "saving",
+                lambda steps, study, report: steps.save_magnified(
+                    study, recording.name, out, settings, frames=frames, report=report
+                ),
+                lambda n: f"{out} was written: {n} frames.",
+            )
+
+        self.opening.show(recording, then=save)
 
     def _chosen(self) -> Recording:
         return self.session.saved_study().recording(self.recording.currentText())

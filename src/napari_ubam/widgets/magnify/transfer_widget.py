@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QLabel, QListWidget
 from napari_ubam.settings import TransferSettings
 from napari_ubam.widgets.dock import DockWidget, button
 from napari_ubam.widgets.form import SettingsForm
-from napari_ubam.widgets.layers import KEY, about
+from napari_ubam.widgets.layers import KEY, about, fit_to_view
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import RememberedChoices
 
@@ -65,6 +65,7 @@ class TransferWidget(DockWidget):
         known.data = grid
         known.visible = True
         self.viewer.layers.selection.active = known
+        fit_to_view(self.viewer, [known])
 
     def _on_run_clicked(self) -> None:
         self.transfer()

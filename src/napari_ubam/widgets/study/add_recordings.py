@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from napari_ubam.errors import UbamError
 from napari_ubam.progress import Progress, Report
 from napari_ubam.study import Recording, unique_name
 from napari_ubam.study.layers import save_layer
 from napari_ubam.video import VIDEO_SUFFIXES
+from napari_ubam.video.glance import glance
 
 NEW_GROUP = "unassigned"  # of a recording whose group nobody has said yet
 
@@ -70,6 +72,40 @@ def videos_in(paths: Iterable[Path], report: Report) -> list[Path]:
             videos += [Path(folder, name) for name in sorted(names) if name.lower().endswith(VIDEO_SUFFIXES)]
         found += [video for video in videos if not video.name.startswith(".")] or [path]
     return found
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at files told.
+
+    Attributes
+    ----------
+    n : int
+        How many files and folders were looked at.
+    recordings : list of Path
+        Those that can be read, and the videos in folders.
+    problems : dict of Path to str
+        Why others cannot.
+    """
+
+    n: int
+    recordings: list[Path]
+    problems: dict[Path, str]
+
+
+def look_at(coming: Sequence[Path], report: Report) -> Looked:
+    """Tell which files are recordings, in a thread; ``coming`` may grow meanwhile."""
+    paths = list(coming)
+    looked = Looked(len(paths), [], {})
+    videos = videos_in(paths, report)
+    for i, path in enumerate(videos):
+        report(Progress("looking at files", i, len(videos)))
+        try:
+            glance(path)
+            looked.recordings.append(path)
+        except UbamError as error:
+            looked.problems[path] = str(error)
+    return looked
 
 
 def known_of(attributes: Mapping[str, object]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_ubam.errors import StudyError
 from napari_ubam.study import Recording
-from napari_ubam.widgets.layers import KEY, about, find_layer, path_of, show_recording
+from napari_ubam.widgets.layers import KEY, about, find_layer, path_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
@@ -20,15 +20,8 @@ REGION_LAYER = "region"
 Region = tuple[int, int, int, int]  # x, y, width, height [px]
 
 
-def draw_region(viewer: Viewer, recording: Recording) -> Shapes:
-    """Show a recording, and a Shapes layer to draw its region in, which shows the region it has.
-
-    Raises
-    ------
-    VideoError
-        If the recording's file cannot be opened.
-    """
-    layer = show_recording(viewer, recording)
+def draw_region(viewer: Viewer, recording: Recording, video: Layer) -> Shapes:
+    """Show a Shapes layer over a recording's video, to draw its region in, which shows the region it has."""
     shapes = region_layer(viewer)
     if shapes is None:
         shapes = viewer.add_shapes(
@@ -36,10 +29,10 @@ def draw_region(viewer: Viewer, recording: Recording) -> Shapes:
             name=REGION_LAYER,
             face_color="transparent",
             edge_color="yellow",
-            edge_width=max(1, round(max(layer.data.shape[1:3]) / 200)),
+            edge_width=max(1, round(max(video.data.shape[1:3]) / 200)),
         )
-    shapes.metadata = {**shapes.metadata, KEY: {"drawn_over": str(recording.path)}}
-    shapes.scale, shapes.translate = layer.scale[-2:], layer.translate[-2:]
+    shapes.metadata = {**shapes.metadata, KEY: {"drawn_over": str(recording.path), "recording": recording.name}}
+    shapes.scale, shapes.translate = video.scale[-2:], video.translate[-2:]
     shapes.data = []
     if recording.region is not None:
         shapes.add_rectangles([corners(recording.region)])
@@ -50,10 +43,10 @@ def draw_region(viewer: Viewer, recording: Recording) -> Shapes:
     return shapes
 
 
-def drawn_region(viewer: Viewer, recording: Recording) -> Region:
+def drawn_region(viewer: Viewer, recording: Recording, video: Layer) -> Region:
     """Give the rectangle that was drawn last, in the pixels of a recording's video.
 
-    A recording that no layer shows gets the pixels of the video that it was drawn over, so that it need not be opened.
+    A recording that no layer shows gets the pixels of ``video``, so that it need not be opened.
 
     Raises
     ------
@@ -65,8 +58,7 @@ def drawn_region(viewer: Viewer, recording: Recording) -> Region:
         raise StudyError(
             f"No rectangle is drawn for {recording.name}: press 'Draw region' and draw one around the subject."
         )
-    layer = find_layer(viewer, recording) or _drawn_over(viewer, shapes) or show_recording(viewer, recording)
-    region = rectangle_in_pixels(shapes, layer)
+    region = rectangle_in_pixels(shapes, find_layer(viewer, recording) or video)
     if region is None:
         raise StudyError(f"The rectangle lies beside the picture of {recording.name}: draw it over the subject.")
     return region
@@ -79,8 +71,10 @@ def region_layer(viewer: Viewer) -> Shapes | None:
     return next((x for x in viewer.layers if isinstance(x, Shapes) and x.name == REGION_LAYER), None)
 
 
-def _drawn_over(viewer: Viewer, shapes: Shapes) -> Layer | None:
-    path = about(shapes).get("drawn_over")
+def drawn_over(viewer: Viewer) -> Layer | None:
+    """Find the video that regions were drawn over, if it is still there."""
+    shapes = region_layer(viewer)
+    path = None if shapes is None else about(shapes).get("drawn_over")
     return next((layer for layer in viewer.layers if path is not None and path_of(layer) == Path(path).resolve()), None)
 
 

@@ -106,17 +106,14 @@ class StudyFacts(QObject):
 
     def look_again(self) -> None:
         """Look soon; what has not changed costs little."""
-        self._later.start()
+        if not self._closed.is_set():
+            self._later.start()
 
     def close(self) -> None:
-        """Look no more; whatever is just being looked at is forgotten."""
-        if self._closed.is_set():
-            return
+        """Look no more; whatever is just being looked at is forgotten. The session may be gone by then."""
         self._closed.set()
         self._later.stop()
         self._told.stop()
-        for signal in (self._session.table_changed, self._session.study_changed, self._session.results_changed):
-            signal.disconnect(self.look_again)
         self._files.close()
         self._judged.close()
 

@@ -24,17 +24,26 @@ from napari_ubam.video import VIDEO_SUFFIXES
 from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.fold import Fold
 from napari_ubam.widgets.form import SettingsForm
-from napari_ubam.widgets.layers import about, show_recording
-from napari_ubam.widgets.notices import errors_shown, tell_error
+from napari_ubam.widgets.layers import about, find_layer
+from napari_ubam.widgets.notices import errors_shown, tell_error, warn_of_problems
 from napari_ubam.widgets.remembered import remember_study
-from napari_ubam.widgets.study.add_recordings import Source, copy_layer, known_of, merged, recordings_of, videos_in
+from napari_ubam.widgets.study.add_recordings import (
+    Looked,
+    Source,
+    copy_layer,
+    known_of,
+    look_at,
+    merged,
+    recordings_of,
+)
 from napari_ubam.widgets.study.layer_axes import axes_of, file_of, frames_of_layer, remember_copy
 from napari_ubam.widgets.study.offers import Offers
-from napari_ubam.widgets.study.region import draw_region, drawn_region
+from napari_ubam.widgets.study.region import draw_region, drawn_over, drawn_region
 from napari_ubam.widgets.study.study_panel import StudyPanel
 from napari_ubam.widgets.study.study_table import summary
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 _Answer = QMessageBox.StandardButton
@@ -56,6 +65,7 @@ class StudyWidget(DockWidget):
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.form = SettingsForm(self.session.settings)
+        self._coming: list[Path] = []  # files that were not looked at yet
         self._lay_out()
 
         self.panel.open_requested.connect(self._on_open_requested)
@@ -113,8 +123,12 @@ class StudyWidget(DockWidget):
         self.column.addWidget(Fold("Settings of the study", self.form))
 
     def add_files(self, paths: Iterable[Path]) -> None:
-        """Add files as recordings; those that are there already are passed over."""
-        self._add(Source(path) for path in paths)
+        """Add files as recordings, and the videos in folders; those that are there already are passed over.
+
+        They are looked at in a thread; what cannot be read is told of, and left out.
+        """
+        self._coming += paths
+        self.run_step("looking at files", partial(look_at, self._coming), self._on_looked)
 
     def import_table(self, path: Path) -> None:
         """Add the rows of a CSV."""
@@ -157,7 +171,7 @@ class StudyWidget(DockWidget):
             for layer in others:  # time is at another place in them: what is shown from now on is the copy
                 layer.visible = False
                 path = paths[layer].resolve()
-                show_recording(self.viewer, next(x for x in self.session.recordings if x.path == path))
+                self.opening.show(next(x for x in self.session.recordings if x.path == path))
 
         self.run_step("copying layers", copy, add)
 
@@ -226,19 +240,26 @@ class StudyWidget(DockWidget):
             self.import_table(Path(path))
 
     def _on_draw_clicked(self) -> None:
-        with errors_shown():
-            draw_region(self.viewer, self.panel.view.selected()[0])
+        recording = self.panel.view.selected()[0]
+        self.opening.show(recording, then=lambda video: draw_region(self.viewer, recording, video))
 
     def _on_use_clicked(self) -> None:
-        with errors_shown():
-            self._set_region(lambda recording: drawn_region(self.viewer, recording))
+        first = self.panel.view.selected()[0]
+        video = drawn_over(self.viewer) or find_layer(self.viewer, first)
+        if video is None:
+            self.opening.show(first, then=self._use_rectangle)
+        else:
+            self._use_rectangle(video)
+
+    @errors_shown()
+    def _use_rectangle(self, video: Layer) -> None:
+        self._set_region(lambda recording: drawn_region(self.viewer, recording, video))
 
     def _on_clear_clicked(self) -> None:
         self._set_region(lambda recording: (None,) * 4)
 
     def _on_open_requested(self, recording: Recording) -> None:
-        with errors_shown():
-            show_recording(self.viewer, recording)
+        self.opening.show(recording)
 
     def _on_widgets_requested(self, names: Sequence[str]) -> None:
         for name in names:
@@ -298,9 +319,7 @@ class StudyWidget(DockWidget):
             self.open_study(study)
         for table in tables:
             self.import_table(table)
-        if any(path.is_dir() for path in others):
-            self.run_step("looking for videos", partial(videos_in, others), self.add_files)
-        elif others:
+        if others:
             self.add_files(others)
         event.acceptProposedAction()
 
@@ -323,6 +342,18 @@ class StudyWidget(DockWidget):
         super()._on_closed()
         self.destroyed.disconnect(self.panel.facts.close)
         self.panel.facts.close()
+
+    def _on_looked(self, looked: Looked) -> None:
+        del self._coming[: looked.n]
+        if looked.problems:  # napari shows the first line until the message is unfolded
+            names = ", ".join(path.name for path in looked.problems)
+            warn_of_problems([f"Not added: {names}.", *looked.problems.values()])
+        if looked.recordings:
+            self._add(map(Source, looked.recordings))
+
+    def _on_cancel_requested(self) -> None:
+        self._coming.clear()
+        super()._on_cancel_requested()
 
     def _add(self, sources: Iterable[Source]) -> None:
         with errors_shown():

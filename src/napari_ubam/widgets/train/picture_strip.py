@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import QMargins, Qt
+from qtpy.QtCore import QMargins, QSize, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from napari_ubam.widgets.latest_call import LatestCall
 
 _HEIGHT = 124  # of a picture [px]
 _BELOW = 52  # px: its caption and the scroll bar
+_LEAST = 44  # px: it is scrolled where there is not enough room
 _TIP = (
     "<qt>From left to right: a frame of a recording, the same frame redrawn from another one of the recording by what "
     "was learned so far, and the frame of another subject that is nearest in posture.</qt>"
@@ -37,11 +38,14 @@ class PictureStrip(QScrollArea):
         self.setWidgetResizable(True)
         self.setAccessibleName("Pictures of what was learned")
         self.setToolTip(_TIP)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(_HEIGHT + _BELOW)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        self.setMinimumHeight(_LEAST)
         self.horizontalScrollBar().rangeChanged.connect(self._on_grown)
         self.hide()
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for all of a picture."""
+        return QSize(200, _HEIGHT + _BELOW)
 
     def look(self, folder: Path | None) -> None:
         """Show the pictures in a folder; of a folder that is shown already, those that are new."""

@@ -40,6 +40,7 @@ _AT_CLOSE = (
 )
 _MILLISECONDS_BETWEEN_LOOKS = 2000
 _LOG_HEIGHT = 120  # px: so that the curve keeps its place in a small window
+_GOING_ON = (TrainingState.TRAINING, TrainingState.STOPPING)  # the first before its process has begun
 _TIMES_UNKNOWN = "How long it takes is told once it trains."
 _AS_BEFORE, _AS_TRIED = "How long: going by the last training.", "How long: going by some steps, tried out here."
 _MEASURING = "How long it takes here is being tried out…"
@@ -297,14 +298,15 @@ class TrainWidget(DockWidget):
 
     def _tried_out(self, settings: TrainSettings, crop_size: int) -> dict[str, float]:
         """Give what is known of how long a step takes here, and ask for what is not once there is a study to train."""
-        if self.session.study is not None and not self.training.is_running and not self.left.is_running:
+        going_on = self.left.is_running or self.training.state in _GOING_ON
+        if self.session.study is not None and not going_on:
             self.step_times.ask(settings, crop_size)
         return self.step_times.of(settings, crop_size) or {}
 
     def _show_state(self) -> None:
         state, has_study = self.training.state, self.session.study is not None
         elsewhere = self.left.is_running
-        running = elsewhere or state in (TrainingState.TRAINING, TrainingState.STOPPING)
+        running = elsewhere or state in _GOING_ON
         self.start_button.setEnabled(has_study and not running)
         self.resume_button.setEnabled(has_study and not running and self._is_resumable())
         self.stop_button.setEnabled(elsewhere or state is TrainingState.TRAINING)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox
 from napari_ubam.errors import VideoError
 from napari_ubam.progress import Report
 from napari_ubam.video import ASSUMED_FPS, LazyVideo, write_video
-from napari_ubam.video.napari_io import fps_of, read_layers
+from napari_ubam.video.napari_io import LayerData, fps_of, read_layer
 from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.layers import KEY, about, current_frame, go_to_frame
 from napari_ubam.widgets.notices import errors_shown
@@ -176,18 +176,17 @@ class VideoWidget(DockWidget):
                 raise VideoError(f"{out} was not written: choose a name that ends in .mkv, which is lossless.")
             times = video.timestamps if np.all(np.diff(video.timestamps) > 0) else None
 
-            def step(report: Report) -> int:
+            def step(report: Report) -> tuple[int, LayerData]:
                 fps = video.fps or ASSUMED_FPS
-                return write_video(out, video.iterate(), fps, times=times, total=len(video), report=report)
+                n = write_video(out, video.iterate(), fps, times=times, total=len(video), report=report)
+                return n, read_layer(out, report)
 
-            self.run_step("copying", step, lambda n: self._show_copy(out, n))
+            self.run_step("copying", step, lambda done: self._show_copy(out, *done))
 
-    def _show_copy(self, out: Path, n: int) -> str:
+    def _show_copy(self, out: Path, n: int, data: LayerData) -> str:
         from napari.layers import Layer
 
-        with errors_shown():
-            for data in read_layers(str(out)):
-                self.viewer.layers.selection.active = self.viewer.add_layer(Layer.create(*data))
+        self.viewer.layers.selection.active = self.viewer.add_layer(Layer.create(*data))
         return f"{out} was written: {n} frames."
 
     def _video(self) -> LazyVideo | None:
