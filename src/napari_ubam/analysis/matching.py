@@ -142,7 +142,9 @@ class Matcher:
         found = {s: self._shown(asked, s) for s in others}
         # of two, a reference subject is compared with one alone, so none says what is usual
         means = np.stack([self._codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
-        return _SameMoments(q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth)
+        return _SameMoments(
+            q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth, self._device
+        )
 
     def as_own(self, name: str, difference: np.ndarray) -> np.ndarray:
         """Bring differences between aligned postures to the recording's own landmarks and their size."""
@@ -175,9 +177,10 @@ class _SameMoments:
 
     def __init__(
         self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], means: np.ndarray | None,
-        own: Mixtures, others: dict[str, Mixtures], fps: float, smooth: float,
+        own: Mixtures, others: dict[str, Mixtures], fps: float, smooth: float, device: torch.device,
     ) -> None:  # fmt: skip
         self._posture, self._own, self._others, self._fps, self._smooth = posture, own, others, fps, smooth
+        self._device = device
         self._shown = {s: shown for s, (shown, _) in found.items()}
         disagree = (
             np.zeros_like(posture) if means is None else disagreement(np.stack(list(self._shown.values()), 1), means)
@@ -205,7 +208,8 @@ class _SameMoments:
         """Compare with what a subject of this build would show: entries that are no landmarks cannot be moved."""
         shown = np.stack(list(self._shown.values()), 1)
         of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
-        return (self._posture - expected for expected in expected_posture(self._posture, shown, of))
+        found = expected_posture(self._posture, shown, of, device=self._device)
+        return (self._posture - expected for expected in found)
 
 
 class _NearestFrames:
