@@ -26,6 +26,7 @@ from napari_ubam.analysis.reference import (
     nearest_frames,
     smooth_in_time,
 )
+from napari_ubam.analysis.threads import in_threads
 from napari_ubam.analysis.uncertainty import Match, disagreement
 from napari_ubam.models.device import pick_device
 from napari_ubam.sampling import spread_rows
@@ -138,8 +139,7 @@ class Matcher:
             of_group = [n for n, other in self._movements.items() if other.group == m.group]
             own_group = np.concatenate([self._aligned[n][self._movements[n].sure] for n in of_group])
             return _NearestFrames(q, own_group, {s: self._codes[s] for s in others}, m.fps, self._device)
-        asked = ask_for_all(self._track(name), self._device)
-        found = {s: self._shown(asked, s) for s in others}
+        found = self._shown(ask_for_all(self._track(name), self._device), others)
         # of two, a reference subject is compared with one alone, so none says what is usual
         means = np.stack([self._codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
         return _SameMoments(
@@ -159,12 +159,16 @@ class Matcher:
         rows = rows[spread_rows(len(rows), MOMENTS)]
         others = [s for s in self.subjects if s != m.subject]
         asked = SomeFrames(self._track(name), rows, self._device)
-        shown = np.stack([self._shown(asked, s)[0] for s in others], 1)
+        shown = np.stack([posture for posture, _ in self._shown(asked, others).values()], 1)
         return dict(zip(others, landmark_mixtures(self._aligned[name][rows], shown), strict=True))
 
-    def _shown(self, asked: Asked, subject: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give what a reference subject shows at moments like these, and how far the matches are."""
-        return match_moments(asked, self._libraries[subject], self._settings.n_nearest)
+    def _shown(self, asked: Asked, subjects: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Give what each of some reference subjects shows at moments like these, and how far the matches are."""
+
+        def match(subject: str) -> tuple[np.ndarray, np.ndarray]:
+            return match_moments(asked, self._libraries[subject], self._settings.n_nearest)
+
+        return dict(zip(subjects, in_threads(match, subjects, self._device), strict=True))
 
     def _track(self, name: str) -> Track:
         m = self._movements[name]

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from napari_ubam.analysis.search import nearest
+from napari_ubam.analysis.threads import in_threads
 
 LARGEST = 3.0  # standard deviations of an entry: one limb that is far off must not choose the match alone
 N_NEAREST = 5  # frames that Brattoli et al. average
@@ -165,7 +166,8 @@ def expected_posture(
         means[list(subset), i] = 1 / len(subset)
     expected = np.empty((len(subsets), *posture.shape), posture.dtype)
     n_rows = max(1, ENTRIES // means.numel())
-    for first in range(0, len(posture), n_rows):
+
+    def expect(first: int) -> None:
         rows = slice(first, first + n_rows)
         others = torch.as_tensor(shown[rows], device=device)
         mean = others.mean(1, keepdim=True)
@@ -173,6 +175,8 @@ def expected_posture(
         own = torch.as_tensor(posture[rows, None], device=device) - mean
         shares = _shares(apart @ apart.mT, apart @ own.mT, means, shrinkage / posture.shape[1])
         expected[:, rows] = (shares.mT @ apart + mean).transpose(0, 1).cpu().numpy()
+
+    in_threads(expect, range(0, len(posture), n_rows), device)
     return expected
 
 
