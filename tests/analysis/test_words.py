@@ -4,7 +4,7 @@ import pandas as pd
 from napari_ubam.analysis.groups import compare_all_groups, compare_groups
 from napari_ubam.analysis.nuisances import compare_nuisances, describe_covariates
 from napari_ubam.analysis.paired import compare_sessions
-from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
+from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read, question
 
 
 def subjects(n_reference=4):
@@ -16,6 +16,13 @@ def subjects(n_reference=4):
             "p_value": [1, 0.8, 0.6, 0.4, 0.2, 0.2, 0.2, 0.8],
             "n_reference": n_reference,
         }
+    )
+
+
+def test_the_question_counts_subjects_not_recordings():
+    table = pd.concat([subjects(), subjects()])
+    assert question(table, "healthy").startswith(
+        "Do the subjects of impaired (3) move otherwise than those of healthy (5)?"
     )
 
 

@@ -53,8 +53,8 @@ def findings(
     if overall is not None:
         sentences += [
             f"In {_spoken(row)}, the groups {row['groups']} "
-            f"{'differ' if row['p_value'] <= 0.05 else 'do not show a difference'} as a whole "
-            f"(Kruskal-Wallis, {row['n_subjects']} subjects, p = {in_digits(row['p_value'])})."
+            f"{'differ' if row['p_adjusted'] <= 0.05 else 'do not show a difference'} as a whole (Kruskal-Wallis, "
+            f"{row['n_subjects']} subjects, p = {in_digits(row['p_adjusted'])}, corrected for multiple testing)."
             for row in overall[overall["p_value"].notna()].to_dict("records")
         ]
     if sessions is not None:
@@ -111,6 +111,16 @@ def _how_changed(row: dict) -> str:
     )
 
 
+def question(subjects: pd.DataFrame, reference: str) -> str:
+    """Say what is asked, and of how many subjects: columns ``group`` and ``subject``."""
+    sizes = subjects.groupby("group")["subject"].nunique()
+    others = ", ".join(f"{group} ({n})" for group, n in sizes.drop(reference, errors="ignore").items())
+    return (
+        f"Do the subjects of {others or 'other groups'} move otherwise than those of {reference} "
+        f"({sizes.get(reference, 0)})? In brackets: how many subjects there are."
+    )
+
+
 def how_to_read(reference: str) -> list[str]:
     """Explain the measures to a reader who was not there.
 
@@ -129,9 +139,9 @@ def how_to_read(reference: str) -> list[str]:
         f"group {reference} show at the same point of the same movement. Everyone is measured against the same number "
         "of reference subjects and never against themselves, so reference subjects have deviations too: theirs are "
         "what is usual.",
-        "Important deviation: beyond what other reference subjects exceed in few of their frames. Abnormal frames: those "
-        "that a machine calls so which was trained on reference subjects alone. How few is the setting error rate, at "
-        "the end of this page.",
+        "Important deviation: beyond what other reference subjects exceed in few of their frames. Abnormal frames: "
+        "those that a machine trained on other reference subjects alone calls so; of theirs, few. How few is the "
+        "setting error rate, at the end of this page.",
         "p of a subject: the share of reference subjects, the subject itself included, that deviate at least as much.",
         "AUC: the probability that a random subject of a group scores higher than a random reference subject. 0.5: no "
         "difference; 1: every one does. p of a group: the share of all ways to shuffle subjects between the two "
@@ -265,9 +275,8 @@ def _about_frames(frames: pd.DataFrame) -> Iterator[str]:
     unreliable = ~frames["reliable"].astype(bool)
     if not unreliable.any():
         return
-    text = (
-        f"{unreliable.sum()} of {len(frames)} frames ({100 * unreliable.mean():.0f} %) have no good reference posture"
-    )
+    share = in_digits(100 * unreliable.mean())
+    text = f"{unreliable.sum()} of {len(frames)} frames ({share} %) have no good reference posture"
     shares = unreliable.groupby(frames["recording"]).mean()
     worst = shares[shares > 0.5].sort_values(ascending=False)
     if len(worst):
