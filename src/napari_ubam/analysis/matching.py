@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -193,10 +193,14 @@ class _SameMoments:
 
     def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Return the differences, smoothed in time: the reference keeps the movement's own quickness."""
-        found = self._of_landmarks(subsets) if self._own else self._of_entries(subsets)
-        return [smooth_in_time(difference, self._fps, self._smooth) for difference in found]
+        difference = self._from_mean() if self._own else self._from_expected(subsets)
 
-    def _of_landmarks(self, subsets: Sequence[Sequence[str]]) -> Iterable[np.ndarray]:
+        def smooth(i: int) -> np.ndarray:
+            return smooth_in_time(difference(i, subsets[i]), self._fps, self._smooth)
+
+        return in_threads(smooth, range(len(subsets)), "cpu")
+
+    def _from_mean(self) -> Callable[[int, Sequence[str]], np.ndarray]:
         """Compare with the mean, all landmarks where some subjects have them; nobody else has a say in it.
 
         Landmarks that are moved there, after being aligned, differ no more by build; to expect the subject's build on
@@ -204,16 +208,19 @@ class _SameMoments:
         """
         codes = np.stack([self._posture, *self._shown.values()], 1)  # (T, 1 + n, K * 2)
         x, y = (np.ascontiguousarray(codes[..., i::2]).reshape(len(codes), -1) for i in range(2))
-        for subjects in subsets:
-            shares = shares_of_difference(self._own, self._others, list(self._shown), subjects).astype(x.dtype)
-            yield np.stack([x @ shares, y @ shares], -1).reshape(len(x), -1)
 
-    def _of_entries(self, subsets: Sequence[Sequence[str]]) -> Iterable[np.ndarray]:
+        def difference(_: int, subjects: Sequence[str]) -> np.ndarray:
+            shares = shares_of_difference(self._own, self._others, list(self._shown), subjects).astype(x.dtype)
+            return np.stack([x @ shares, y @ shares], -1).reshape(len(x), -1)
+
+        return difference
+
+    def _from_expected(self, subsets: Sequence[Sequence[str]]) -> Callable[[int, Sequence[str]], np.ndarray]:
         """Compare with what a subject of this build would show: entries that are no landmarks cannot be moved."""
         shown = np.stack(list(self._shown.values()), 1)
         of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
-        found = expected_posture(self._posture, shown, of, device=self._device)
-        return (self._posture - expected for expected in found)
+        expected = expected_posture(self._posture, shown, of, device=self._device)
+        return lambda i, _: self._posture - expected[i]
 
 
 class _NearestFrames:
