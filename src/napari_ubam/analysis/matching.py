@@ -184,11 +184,9 @@ class _SameMoments:
         own: Mixtures, others: dict[str, Mixtures], fps: float, smooth: float, device: torch.device,
     ) -> None:  # fmt: skip
         self._posture, self._own, self._others, self._fps, self._smooth = posture, own, others, fps, smooth
-        self._device = device
-        self._shown = {s: shown for s, (shown, _) in found.items()}
-        disagree = (
-            np.zeros_like(posture) if means is None else disagreement(np.stack(list(self._shown.values()), 1), means)
-        )
+        self._device, self._subjects = device, list(found)
+        self._shown = np.stack([shown for shown, _ in found.values()], 1)
+        disagree = np.zeros_like(posture) if means is None else disagreement(self._shown, means)
         self.match = Match(np.median([distance for _, distance in found.values()], 0), disagree, fps)
 
     def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
@@ -206,20 +204,19 @@ class _SameMoments:
         Landmarks that are moved there, after being aligned, differ no more by build; to expect the subject's build on
         top of it, as of other codes, took a third of the deviations for build.
         """
-        codes = np.stack([self._posture, *self._shown.values()], 1)  # (T, 1 + n, K * 2)
+        codes = np.concatenate([self._posture[:, None], self._shown], 1)  # (T, 1 + n, K * 2)
         x, y = (np.ascontiguousarray(codes[..., i::2]).reshape(len(codes), -1) for i in range(2))
 
         def difference(_: int, subjects: Sequence[str]) -> np.ndarray:
-            shares = shares_of_difference(self._own, self._others, list(self._shown), subjects).astype(x.dtype)
+            shares = shares_of_difference(self._own, self._others, self._subjects, subjects).astype(x.dtype)
             return np.stack([x @ shares, y @ shares], -1).reshape(len(x), -1)
 
         return difference
 
     def _from_expected(self, subsets: Sequence[Sequence[str]]) -> Callable[[int, Sequence[str]], np.ndarray]:
         """Compare with what a subject of this build would show: entries that are no landmarks cannot be moved."""
-        shown = np.stack(list(self._shown.values()), 1)
-        of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
-        expected = expected_posture(self._posture, shown, of, device=self._device)
+        of = [[self._subjects.index(s) for s in subjects] for subjects in subsets]
+        expected = expected_posture(self._posture, self._shown, of, device=self._device)
         return lambda i, _: self._posture - expected[i]
 
 
