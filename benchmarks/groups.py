@@ -25,10 +25,11 @@ from napari_ubam.analysis.permutation import paired_p, permutation_p, several_gr
 from napari_ubam.analysis.recovery import Outcome, judge_recovery
 from napari_ubam.analysis.regression import predict_covariate
 from napari_ubam.models.behaviour import clips_around
+from napari_ubam.pipeline.embedding import embed_mirror_images
 from napari_ubam.sample.cohort import FPS, Walker
 from napari_ubam.sample.gait import ANGLES
 from napari_ubam.sample.sessions import FATES, walk_on_days
-from napari_ubam.study import Study, read_embedding
+from napari_ubam.study import Recording, Study, read_embedding
 
 N_PERMUTATIONS = 999
 DIMENSIONS = 8
@@ -178,28 +179,38 @@ def walkers(seed: int) -> None:
 def wing_out(study: Study, keypoints: Path, seed: int) -> None:
     """Print how well males' frames with a wing out are told from those with none, as `compare --intervals` does it.
 
-    Within a male, and by the other males alone; of a male that never holds a wing out, nothing can be said.
+    Within a male, and by the other males alone; of a male that never holds a wing out, nothing can be said. Either
+    wing held out is the same in a mirror: there, the frames' mirror images are further examples.
     """
     wings: dict[str, np.ndarray] = {}
     codes: dict[str, np.ndarray] = {}
-    for r in study.recordings:
-        path = keypoints / f"{r.path.stem}.keypoints.npz"
-        if study.is_reference(r) or not path.exists():
-            continue
+    males = [r for r in study.recordings if not study.is_reference(r) and _keypoints_of(r, keypoints).exists()]
+    for r in males:
         embedding = read_embedding(study, r.name)
-        wings[r.name] = wing_reach(read_keypoints(path))[:, embedding.frame]
-        centred = embedding.posture.astype(float) - embedding.posture.mean(0, dtype=float)
-        codes[r.name] = np.hstack([centred, embedding.behaviour])
+        wings[r.name] = wing_reach(read_keypoints(_keypoints_of(r, keypoints)))[:, embedding.frame]
+        codes[r.name] = _centred(embedding.posture, embedding.behaviour)
+    mirrored = {name: _centred(*found) for name, found in embed_mirror_images(study, males).items()}
     print("\n| out | male | frames out, frames in | AUC within | by the other males | p |\n|---|---|---|---|---|---|")
-    for label, some in {"left wing": [0], "right wing": [1], "either wing": [0, 1]}.items():
+    asked = {"left wing": [0], "right wing": [1], "either wing": [0, 1], "either wing, mirror images": [0, 1]}
+    for label, some in asked.items():
         marked = {}
         for name, reach in wings.items():
             on, off = reach[some].max(0) > WING_OUT, reach.max(0) <= WING_OUT
-            marked[name] = Marked("male", codes[name][on | off], on[on | off])
+            known = on | off
+            mirror = mirrored[name][known] if label.endswith("images") else None
+            marked[name] = Marked("male", codes[name][known], on[known], mirror)
         table, overall = compare_intervals(marked, label, seed=seed)
         for row in table.itertuples():
             aucs = f"{row.auc_within:.3f} | {row.auc_unseen:.3f}"
             print(f"| {label} | {row.subject} | {row.n_on}, {row.n_off} | {aucs} | {overall['p_value'].iloc[0]:.2f} |")
+
+
+def _keypoints_of(recording: Recording, folder: Path) -> Path:
+    return folder / f"{recording.path.stem}.keypoints.npz"
+
+
+def _centred(posture: np.ndarray, behaviour: np.ndarray) -> np.ndarray:
+    return np.hstack([posture.astype(float) - posture.mean(0, dtype=float), behaviour])
 
 
 def stimulation(seed: int) -> None:

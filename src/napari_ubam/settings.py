@@ -376,6 +376,11 @@ class CompareSettings(Settings):
         "something was on, such as stimulation. Off is what is labelled 'off', or without such a label all other "
         "frames.",
     )  # fmt: skip
+    mirror_intervals: bool = Field(
+        False, title="Mirror intervals",
+        description="In the mirror, what is on means the same, as either wing or either hand held out: mirror images "
+        "are further examples, so what is seen on one side is known on the other. Encodes the recordings once more.",
+    )  # fmt: skip
     seed: Seed = 0
 
 

@@ -31,8 +31,16 @@ def test_a_deviation_is_found_in_its_part_of_the_cycle():
     assert (own.loc[[0.6, 0.7], "rank"] == 1).all()
     assert own.loc[0.6, "frame"] % 30 in (18, 19, 20)
     sentences = beyond_by_phase(table, "healthy")
-    assert any(s.startswith("x deviates") and "0.6 to 0.8" in s for s in sentences)
+    assert any(s.startswith("x: more deviation than in every healthy") and "0.6 to 0.8 of" in s for s in sentences)
     assert "one of 5 parts" in sentences[-1]
+
+
+def test_subjects_who_deviate_alike_share_a_sentence():
+    given = frames()
+    given.loc[given["group"] != "healthy", "deviation"] += 10
+    sentences = beyond_by_phase(deviation_by_phase(given, "healthy"), "healthy")
+    assert sentences[0] == "x, y: more deviation than in every healthy subject throughout the cycle."
+    assert len(sentences) == 2
 
 
 def test_a_reference_subject_is_ranked_among_the_others():

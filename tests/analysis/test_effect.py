@@ -34,6 +34,7 @@ def test_auc_interval_holds_the_truth_as_often_as_it_says(n, m, shift):
 def test_hedges_g_by_hand():
     assert hedges_g([3, 5], [0, 2]) == pytest.approx(3 / math.sqrt(2) * (1 - 3 / 7))
     assert math.isnan(hedges_g([1], [2]))
+    assert math.isnan(hedges_g([1], [2, 3]))  # the correction would make it 0
     assert math.isnan(hedges_g([1, 1], [1, 1]))
 
 

@@ -114,6 +114,9 @@ def test_three_groups_are_tested_as_a_whole():
     assert row["p_value"] < 0.02
     assert row["note"] == "left out, having fewer than two subjects: rare"
     assert len(compare_all_groups(scores[scores["group"] != "rare"][:8], "healthy")) == 0
+    two = compare_all_groups(scores[scores["group"] != "treated"], "healthy").iloc[0]
+    assert np.isnan(two["p_value"])
+    assert "rare; fewer than three groups are left: see the pairs" in two["note"]
 
 
 def test_many_subjects_are_no_trouble():

@@ -47,6 +47,31 @@ def test_too_few_frames_and_subjects_are_said():
     assert math.isnan(summary.loc[0, "p_value"])
 
 
+def test_what_one_subject_does_left_and_another_right_is_found_with_mirror_images():
+    """Of two wings, the one subject holds out the first, the other the second: codes of the mirror image swap them."""
+    rng = np.random.default_rng(2)
+    on = np.arange(300) // 30 % 2 == 1
+    marked = {}
+    for i in range(2):
+        codes = 0.3 * rng.normal(size=(300, 2))
+        codes[on, i] += 1
+        marked[str(i)] = Marked("male", codes, on, codes[:, ::-1] + 0.3 * rng.normal(size=(300, 2)))
+    alone = {s: Marked(m.group, m.codes, m.on) for s, m in marked.items()}
+    assert compare_intervals(alone, "out")[0]["auc_unseen"].max() < 0.7
+    table, summary = compare_intervals(marked, "out", n_permutations=19)
+    assert table[["auc_within", "auc_unseen"]].min(axis=None) > 0.9
+    assert summary.loc[0, "p_value"] == 1 / 20
+
+
+def test_recordings_of_a_subject_are_put_together_with_their_mirror_images():
+    parts = [Marked("a", np.full((3, 2), i), np.arange(3) < i, np.full((3, 2), -i)) for i in range(2)]
+    both = Marked.together(parts)
+    assert both.codes[:, 0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert both.examples[1, :, 1].tolist() == [0, 0, 0, -1, -1, -1]
+    assert both.on.tolist() == [False, False, False, True, False, False]
+    assert len(Marked.together([Marked("a", both.codes, both.on)]).examples) == 1
+
+
 def test_slow_movements_are_no_false_alarm():
     """Codes wander as slowly as intervals are long, which looks like a difference."""
     rng = np.random.default_rng(1)

@@ -14,6 +14,17 @@ def test_p_value_of_tiny_groups_is_exact():
     assert permutation_p([4, 6, 3], [1, 2, 5], 10_000, 0)[0] == pytest.approx(exact)
 
 
+def test_no_p_value_of_tied_scores_is_below_the_smallest():
+    """Two who are first can be so in one way only, where those who would be last are tied; or in none."""
+    assert permutation_p([2, 3], [0, 0, 0, 0, 1], 1000, 0) == (1 / 21, 1 / 21)
+    assert permutation_p([1, 0], [1, 0, 0, 1], 1000, 0)[1] == pytest.approx(2 * 3 / 15)
+    assert permutation_p([1, 1], [1, 1], 1000, 0) == (1, 1)
+    assert several_groups_p([[2, 3], [0, 0, 0, 0, 1]], 1000, 0)[1:] == (1 / 21, 1 / 21)
+    assert several_groups_p([[1, 1], [1, 1], [2, 2]], 1000, 0)[1:] == pytest.approx((18 / 90, 18 / 90))
+    assert paired_p([1, 2, 0, 0, 3], 1000, 0) == (2 / 8, 2 / 8)
+    assert paired_p([0, 0], 1000, 0) == (1, 1)
+
+
 def test_random_permutations_are_close_to_exact_and_never_zero():
     rng = np.random.default_rng(1)
     group, reference = rng.normal(1, 1, 9), rng.normal(0, 1, 8)

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from threadpoolctl import threadpool_limits
 
 from napari_ubam.analysis import reference
@@ -75,7 +76,7 @@ def test_expected_posture_follows_the_build_but_not_the_deviation(rng: np.random
 
 
 def test_expected_posture_is_the_formula(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reference, "ROWS", 2)  # several blocks
+    monkeypatch.setattr(reference, "ENTRIES", 36)  # two frames at once
     shown, posture = rng.normal(size=(3, 6, 4)), rng.normal(size=(3, 4))
     subsets = [range(6), [0, 2, 5], [4]]
     found = expected_posture(posture, shown, subsets, shrinkage=2.0)
@@ -94,6 +95,27 @@ def test_expected_posture_is_the_mean_where_reference_subjects_tell_no_more(rng:
     np.testing.assert_allclose(expected_posture(posture, one, [[0]])[0], one[:, 0])
     alike = np.repeat(one, 5, 1)
     np.testing.assert_allclose(expected_posture(posture, alike, [range(5)])[0], one[:, 0], rtol=1e-5)
+
+
+def test_expected_posture_in_single_precision(rng: np.random.Generator):
+    """Of many subjects, one of whom moves far more than the others, wherever the postures lie."""
+    shown = 7 + rng.normal(size=(5, 40, 16))
+    shown[:, 3] *= 30
+    posture, subsets = shown[:, 0] + 3, [range(40), [i for i in range(40) if i != 3], range(0, 40, 7)]
+    exact = expected_posture(posture, shown, subsets)
+    found = expected_posture(posture.astype(np.float32), shown.astype(np.float32), subsets)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, atol=2e-4)
+
+
+@pytest.mark.parametrize("n_frames", [1, 31, 32, 33, 200])
+@pytest.mark.parametrize("width", [0.2, 3.0, 40.0])
+def test_smoothing_is_scipys(n_frames: int, width: float, rng: np.random.Generator):
+    values = rng.normal(size=(n_frames, 3, 2))
+    np.testing.assert_allclose(
+        smooth_in_time(values, width, 1.0), gaussian_filter1d(values, width, axis=0, mode="nearest"), atol=1e-12
+    )
+    assert smooth_in_time(values[:, 0, 0].astype(np.float32), width, 1.0).dtype == np.float32
 
 
 def test_smoothing_takes_off_the_flicker(rng: np.random.Generator):

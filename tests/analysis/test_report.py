@@ -1,12 +1,17 @@
 import base64
 import re
 from html.parser import HTMLParser
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
-from napari_ubam.analysis.report import Section, provenance_table, render_report
+from napari_ubam.analysis.figures import plot_groups, plot_map, plot_subjects
+from napari_ubam.analysis.groups import compare_groups
+from napari_ubam.analysis.report import Section, encode_figure, provenance_table, render_report
+from napari_ubam.analysis.session_figures import plot_sessions
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -64,6 +69,27 @@ def test_all_text_is_escaped():
     )
     assert "<script" not in html
     assert Page(html).text.count(evil) == 9  # title, heading, link, paragraph, item, caption, column, cell, h1
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_names_are_no_formulas(kind: Literal["png", "svg"]):
+    names = [f"$s{i}_^$" for i in range(6)]
+    group, reference = "a$\\frac$", "$healthy$"
+    scores = pd.DataFrame(
+        {"subject": names, "group": [reference] * 3 + [group] * 3, "deviation": range(6), "p_value": 0.5}
+    )
+    scores = pd.concat([scores.assign(session=day) for day in ("1", "2")])
+    once = scores[scores["session"] == "1"]
+    figures = [
+        plot_subjects(once, reference),
+        plot_groups(once, compare_groups(once, reference), reference),
+        plot_map(np.random.default_rng(0).random((6, 2)), list(once["group"]), reference),
+        plot_sessions(scores, reference),
+    ]
+    drawn = [encode_figure(figure, kind) for figure in figures]
+    if kind == "svg":
+        assert names[5] in drawn[0].decode()
+        assert all(reference in text.decode() for text in drawn[1:])
 
 
 def test_long_tables_are_folded_and_long_cells_kept_whole():

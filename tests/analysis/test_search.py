@@ -6,7 +6,7 @@ from napari_ubam.analysis import search
 from napari_ubam.analysis.search import nearest
 
 
-@pytest.mark.parametrize("n", [1, 5, 100, 997])
+@pytest.mark.parametrize("n", [1, 5, 100, 997, 9001])
 def test_the_same_as_scikit_learn(n: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(search, "ENTRIES", 20_000)  # several batches
     rng = np.random.default_rng(n)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_ubam.analysis.speed import movement_speed, speeds_by_group
+from napari_ubam.analysis.speed import movement_speed, never_changing, speeds_by_group
 
 
 def swing(fps: float, hertz: float = 1.0, noise: float = 0.0, seconds: float = 20) -> np.ndarray:
@@ -46,3 +46,9 @@ def test_one_row_a_group_with_the_range_where_there_is_one() -> None:
          "speed of movement": "0.25 (0.1 to 0.4)"},
         {"group": "b", "recordings": 1, "seconds": 2.0, "frames per second": "25", "speed of movement": ""},
     ]  # fmt: skip
+
+
+def test_who_never_moves_is_named() -> None:
+    table = pd.DataFrame({"recording": ["a", "b", "c"], "speed": [0.0, 0.3, np.nan]})
+    assert [text.split(".")[0] for text in never_changing(table)] == ["The posture never changes in a"]
+    assert never_changing(table[1:]) == []

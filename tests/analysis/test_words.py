@@ -4,7 +4,7 @@ import pandas as pd
 from napari_ubam.analysis.groups import compare_all_groups, compare_groups
 from napari_ubam.analysis.nuisances import compare_nuisances, describe_covariates
 from napari_ubam.analysis.paired import compare_sessions
-from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read
+from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read, question
 
 
 def subjects(n_reference=4):
@@ -16,6 +16,13 @@ def subjects(n_reference=4):
             "p_value": [1, 0.8, 0.6, 0.4, 0.2, 0.2, 0.2, 0.8],
             "n_reference": n_reference,
         }
+    )
+
+
+def test_the_question_counts_subjects_not_recordings():
+    table = pd.concat([subjects(), subjects()])
+    assert question(table, "healthy").startswith(
+        "Do the subjects of impaired (3) move otherwise than those of healthy (5)?"
     )
 
 
@@ -38,6 +45,21 @@ def test_findings_without_a_test():
     assert "p =" not in sentence
 
 
+def test_a_group_of_one_subject_is_not_compared_in_words():
+    """An AUC of 1 with limits from 0.4 to 1 says nothing that the subject's own rank does not."""
+    table = pd.concat([subjects(), pd.DataFrame([["s", "single", 7.0, 0.2, 4]], columns=subjects().columns)])
+    table = table.assign(important=table["deviation"] * 3)
+    comparison = compare_groups(table, "healthy", measures=("deviation", "important"))
+    told = "\n".join(findings(table, comparison, "healthy"))
+    assert "1 of 1 subject of the group single is beyond every left-out healthy subject: s." in told
+    assert "one of healthy" in told
+    assert "a subject of the group single scores" not in told
+    found = caveats(table, comparison)
+    assert sum("single (1) and healthy (5): a single subject cannot be tested" in text for text in found) == 1
+    assert sum("fewer than 6 subjects, impaired (3) and healthy (5)" in text for text in found) == 1
+    assert len(found) == len(set(found))
+
+
 def test_caveats_say_what_cannot_be_shown():
     table = subjects()
     comparison = compare_groups(table.iloc[:7].drop(index=[2, 3, 4]), "healthy")
@@ -47,7 +69,7 @@ def test_caveats_say_what_cannot_be_shown():
     text = "\n".join(caveats(table, comparison, frames=frames, covariates=covariates, problems=["z was left out: x"]))
     assert "1/5 = 0.2" in text
     assert "takes 19 reference subjects" in text
-    assert "impaired (2) and healthy (2), the smallest possible p is 0.333" in text
+    assert "impaired (2) and healthy (2), the smallest possible p in deviation is 0.333" in text
     assert "3 of 10 frames (30 %)" in text
     assert "r (75 %)" in text
     assert "differ in age" in text
@@ -98,7 +120,7 @@ def test_no_difference_shown_is_not_called_none():
     table = pd.concat([subjects(), subjects().assign(subject=lambda t: t["subject"] + "2")])
     table["deviation"] = range(len(table))
     sentence = findings(table, compare_groups(table, "healthy"), "healthy")[1]
-    assert "does not say that there is none: so many subjects show a probability of 0." in sentence
+    assert "does not say that there is none: groups of this size show one in 80 % of studies if the pro" in sentence
 
 
 def test_all_groups_and_sessions_are_told_of():

@@ -10,6 +10,7 @@ import pytest
 
 from napari_ubam import pipeline
 from napari_ubam.errors import StudyError
+from napari_ubam.pipeline import embedding
 from napari_ubam.settings import CompareSettings
 from napari_ubam.study import Study, read_reference, read_result, write_reference
 
@@ -177,6 +178,25 @@ def test_on_and_off_are_told_apart_within_recordings(finished: Study, tmp_path: 
     found = read_result(finished, "intervals", "compare").set_index("label")
     assert found.loc["light", "note"] == "fewer than 10 frames on or off"
     assert found.loc["sound", ["n_on", "n_off"]].tolist() == [15, 20]
+
+
+def test_mirror_images_are_further_examples_of_what_is_on(
+    finished: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    table = tmp_path / "intervals.csv"
+    rows = [f"{r.name},0,20,light" for r in finished.recordings]
+    table.write_text("\n".join(["recording,start,stop,label", *rows]))
+    settings = FEW.model_copy(update={"baselines": False, "intervals": str(table)})
+    pipeline.compare(finished, settings)
+    alone = read_result(finished, "intervals", "compare")
+    mirrored = settings.model_copy(update={"mirror_intervals": True})
+    with pytest.raises(StudyError, match=r"never shown mirror images.* --mirrored yes"):  # walkers are not symmetric
+        pipeline.compare(finished, mirrored)
+    monkeypatch.setattr(embedding, "load_config", lambda folder: {"mirrored": True})
+    pipeline.compare(finished, mirrored)
+    found = read_result(finished, "intervals", "compare")
+    assert found[["subject", "n_on", "n_off"]].equals(alone[["subject", "n_on", "n_off"]])
+    assert not found["auc_within"].equals(alone["auc_within"])
 
 
 def test_covariates_are_predicted_and_unknown_ones_are_an_error(finished: Study):

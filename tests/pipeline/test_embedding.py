@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_ubam.models.store import save_model
 from napari_ubam.pipeline import embedding, reading
 from napari_ubam.progress import Cancelled, Progress
 from napari_ubam.settings import EmbedSettings
-from napari_ubam.study import Study, embedding_path, read_embedding, read_provenance
+from napari_ubam.study import Study, embedding_path, load_crops, read_embedding, read_provenance
 
 CPU = EmbedSettings(device="cpu")
 ANEW = EmbedSettings(device="cpu", anew=True)
@@ -185,3 +186,18 @@ def test_the_next_recording_is_decoded_while_one_is_embedded(finished: Study, mo
     monkeypatch.setattr(embedding, "encode_postures", encoded)
     pipeline.embed(finished, ANEW)
     assert waited == [True] * 4
+
+
+def test_codes_of_mirror_images_are_those_of_the_recording_filmed_in_a_mirror(
+    finished: Study, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(embedding, "load_config", lambda folder: {"mirrored": True})
+    recording = finished.recordings[0]
+    crops = load_crops(finished, recording)
+    assert crops.background is not None
+    in_mirror = replace(crops, frames=crops.frames[:, :, ::-1], background=crops.background[:, ::-1])
+    monkeypatch.setattr(embedding, "load_crops", lambda *args: in_mirror)
+    posture, behaviour = embedding.embed_mirror_images(finished, [recording])[recording.name]
+    written = read_embedding(finished, recording.name)
+    np.testing.assert_allclose(posture, written.posture, atol=1e-3)
+    np.testing.assert_allclose(behaviour, written.behaviour, atol=1e-2)

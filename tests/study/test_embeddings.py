@@ -72,6 +72,15 @@ def test_a_missing_or_damaged_one_says_how_to_make_it(make_study, embedding):
         read_embedding(study, "walk")
 
 
+def test_values_that_are_no_numbers_are_never_handed_on(make_study, embedding):
+    study = make_study()
+    posture = np.array(embedding.posture)
+    posture[[2, 5], 0] = np.nan, np.inf
+    write_embedding(study, "walk", Embedding(posture, embedding.behaviour, embedding.frame), {})
+    with pytest.raises(StudyError, match=r"walk.zarr holds values that are no numbers, in 2 of 7 frames. Run again"):
+        read_embedding(study, "walk")
+
+
 def test_one_row_a_frame():
     with pytest.raises(ValueError, match="one row a frame"):
         Embedding(np.ones((3, 2)), np.ones((3, 2)), np.arange(4))

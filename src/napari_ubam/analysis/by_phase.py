@@ -82,8 +82,8 @@ def beyond_by_phase(table: pd.DataFrame, reference: str) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for every subject of another group that does somewhere, the most often ones first; then how often it
-        is by chance.
+        A sentence for all subjects of other groups that do so in the same parts, the most parts first; then how often
+        it is by chance.
     """
     others = table[(table["group"] != reference) & (table["n_reference"] > 0)]
     if others.empty:
@@ -91,9 +91,12 @@ def beyond_by_phase(table: pd.DataFrame, reference: str) -> list[str]:
     beyond = others[others["rank"] == 1]
     counts = beyond["subject"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
     width = _width(table)
+    alike: dict[str, list[str]] = {}
+    for subject in counts.index:
+        alike.setdefault(_parts(beyond, subject, width), []).append(str(subject))
     sentences = [
-        f"{subject} deviates more than every {reference} subject in {_parts(beyond, subject, width)} of the cycle."
-        for subject in counts.index
+        f"{', '.join(names)}: more deviation than in every {reference} subject {where}."
+        for where, names in alike.items()
     ]
     n = int(others["n_reference"].min())
     return [
@@ -109,9 +112,13 @@ def _width(table: pd.DataFrame) -> float:
 
 
 def _parts(beyond: pd.DataFrame, subject: str, width: float) -> str:
-    """Name the parts of a cycle, those that follow one another together."""
+    """Name the parts of a cycle in which a subject is beyond, those that follow one another together."""
     parts = np.unique(np.rint(beyond.loc[beyond["subject"] == subject, "phase"] / width).astype(int))
-    return ", ".join(f"{start * width:.2g} to {stop * width:.2g}" for start, stop in stretches(parts))
+    if len(parts) == round(1 / width):
+        return "throughout the cycle"
+    return (
+        f"in {', '.join(f'{start * width:.2g} to {stop * width:.2g}' for start, stop in stretches(parts))} of the cycle"
+    )
 
 
 def without_phases(cycles: pd.DataFrame) -> list[str]:

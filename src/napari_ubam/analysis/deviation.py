@@ -13,10 +13,12 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from napari_ubam.analysis.matching import Matcher, Movement
 from napari_ubam.analysis.norm import Moments, Norm, beyond_normal, normal_limit
 from napari_ubam.analysis.reference import smooth_in_time
+from napari_ubam.analysis.threads import in_threads
 from napari_ubam.analysis.uncertainty import Match, rate_references
 from napari_ubam.settings import DeviateSettings
 
@@ -51,6 +53,7 @@ class Deviation:
     reliable: np.ndarray
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # each of our own threads uses one
 def measure_deviation(
     movements: Mapping[str, Movement], settings: DeviateSettings, *, points: bool,
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
@@ -132,10 +135,12 @@ def _measure(
     differences: list[np.ndarray], norms: list[Norm], sure: np.ndarray, points: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put differences (T, d) from subsets of the reference subjects into units: the score (T,) and the parts (T, K)."""
-    parts = [
-        _of_parts(norm.measure(difference, difference[sure].mean(0)), points)
-        for difference, norm in zip(differences, norms, strict=True)
-    ]
+
+    def measure(pair: tuple[np.ndarray, Norm]) -> np.ndarray:
+        difference, norm = pair
+        return _of_parts(norm.measure(difference, difference[sure].mean(0)), points)
+
+    parts = in_threads(measure, zip(differences, norms, strict=True), "cpu")
     return np.mean([np.sqrt((part**2).mean(-1)) for part in parts], 0), np.mean(parts, 0)
 
 

@@ -95,11 +95,11 @@ def hedges_g(group: ArrayLike, reference: ArrayLike) -> float:
     Returns
     -------
     float
-        Hedges' g, positive where ``group`` scores higher; NaN where nothing varies or nothing can vary.
+        Hedges' g, positive where ``group`` scores higher; NaN where nothing varies, and of fewer than four subjects.
     """
     group, reference = np.asarray(group, float), np.asarray(reference, float)
     freedom = len(group) + len(reference) - 2
-    if freedom < 1:
+    if freedom < 2:  # the correction leaves nothing of it
         return math.nan
     squares = ((group - group.mean()) ** 2).sum() + ((reference - reference.mean()) ** 2).sum()
     if squares == 0:

@@ -140,7 +140,9 @@ def compare_all_groups(
         if small := [g for g in groups if g not in tested]:
             notes.append(f"left out, having fewer than two subjects: {', '.join(small)}")
         row = {"measure": measure, "groups": ", ".join(tested), "n_subjects": sum(map(len, tested.values()))}
-        if len(tested) > 1:
+        if len(tested) < 3:
+            notes.append("fewer than three groups are left: see the pairs of groups")
+        else:
             statistic, p_value, smallest = several_groups_p(list(tested.values()), n_permutations, seed)
             row |= {"kruskal_h": statistic, "p_value": p_value, "smallest_p": smallest}
         rows.append({**row, "note": "; ".join(filter(None, notes))})

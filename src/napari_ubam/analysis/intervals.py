@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +35,28 @@ class Marked:
         Codes of its frames, in the order of time.
     on : array of bool (n,)
         Whether it was on.
+    mirrored : array (n, d), optional
+        Codes of the frames' mirror images, where something is on in these as well: further examples.
     """
 
     group: str
     codes: NDArray[np.float64]
     on: NDArray[np.bool_]
+    mirrored: NDArray[np.float64] | None = None
+
+    @classmethod
+    def together(cls, parts: Sequence[Marked]) -> Marked:
+        """Put a subject's recordings together, all of which have mirror images, or none."""
+        mirrored = [part.mirrored for part in parts if part.mirrored is not None]
+        return cls(
+            parts[0].group, np.concatenate([part.codes for part in parts]), np.concatenate([part.on for part in parts]),
+            np.concatenate(mirrored) if mirrored else None,
+        )  # fmt: skip
+
+    @property
+    def examples(self) -> NDArray[np.float64]:
+        """All codes of its frames, (1 or 2, n, d); the first are those of the frames themselves."""
+        return np.stack([self.codes] if self.mirrored is None else [self.codes, self.mirrored])
 
 
 def compare_intervals(
@@ -73,9 +91,9 @@ def compare_intervals(
         intervals that are told apart as well in unseen subjects, the true ones counted.
     """
     enough = {s: m for s, m in marked.items() if min(m.on.sum(), (~m.on).sum()) >= LEAST}
-    codes, on = [m.codes for m in enough.values()], [m.on for m in enough.values()]
+    examples, on = [m.examples for m in enough.values()], [m.on for m in enough.values()]
     several = len(enough) > 1
-    unseen = dict(zip(enough, _unseen(codes, on) if several else [math.nan] * len(enough), strict=True))
+    unseen = dict(zip(enough, _unseen(examples, on) if several else [math.nan] * len(enough), strict=True))
     rows = []
     for subject, own in marked.items():
         row = {"label": label, "subject": subject, "group": own.group, "n_on": own.on.sum(), "n_off": (~own.on).sum()}
@@ -89,19 +107,21 @@ def compare_intervals(
     summary |= {name: table[name].mean() for name in ("auc_within", "auc_unseen")}
     if several and n_permutations:
         rng = np.random.default_rng(seed)
-        moved = [np.mean(_unseen(codes, [np.roll(x, rng.integers(len(x))) for x in on])) for _ in range(n_permutations)]
+        moved = [
+            np.mean(_unseen(examples, [np.roll(x, rng.integers(len(x))) for x in on])) for _ in range(n_permutations)
+        ]
         as_well = (np.array(moved) >= table["auc_unseen"].mean() - 1e-12).sum()
         summary["p_value"], summary["smallest_p"] = (1 + as_well) / (n_permutations + 1), 1 / (n_permutations + 1)
     result = pd.DataFrame([summary], columns=list(SUMMARY_COLUMNS))
     return table, result.assign(p_adjusted=adjust_p(result["p_value"].to_numpy(float)))
 
 
-def _unseen(codes: list[NDArray], on: list[NDArray]) -> list[float]:
+def _unseen(examples: list[NDArray], on: list[NDArray]) -> list[float]:
     """Give every subject's AUC by what was fitted to all others."""
     found = []
-    for i, (own, truth) in enumerate(zip(codes, on, strict=True)):
-        others = [k for k in range(len(codes)) if k != i]
-        fitted = _fit(np.concatenate([codes[k] for k in others]), np.concatenate([on[k] for k in others]))
+    for i, ((own, *_), truth) in enumerate(zip(examples, on, strict=True)):
+        others = [k for k in range(len(examples)) if k != i]
+        fitted = _fit([examples[k] for k in others], [on[k] for k in others])
         found.append(_auc(fitted.decision_function(own), truth))
     return found
 
@@ -114,13 +134,15 @@ def _within(own: Marked) -> float:
     score = np.empty(len(own.on))
     for left_out in range(BLOCKS):
         test = block == left_out
-        score[test] = _fit(own.codes[~test], own.on[~test]).decision_function(own.codes[test])
+        score[test] = _fit([own.examples[:, ~test]], [own.on[~test]]).decision_function(own.codes[test])
     return _auc(score, own.on)
 
 
-def _fit(codes: NDArray, on: NDArray) -> LinearDiscriminantAnalysis:
+def _fit(examples: list[NDArray], on: list[NDArray]) -> LinearDiscriminantAnalysis:
+    """Fit to subjects' examples, each (1 or 2, n, d), of which it is known whether something was on, (n,)."""
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
-    return model.fit(codes, on)
+    known = [np.tile(truth, len(own)) for own, truth in zip(examples, on, strict=True)]
+    return model.fit(np.concatenate([*itertools.chain(*examples)]), np.concatenate(known))
 
 
 def _auc(score: NDArray, on: NDArray) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from napari_ubam.analysis.reference import (
     nearest_frames,
     smooth_in_time,
 )
+from napari_ubam.analysis.threads import in_threads
 from napari_ubam.analysis.uncertainty import Match, disagreement
 from napari_ubam.models.device import pick_device
 from napari_ubam.sampling import spread_rows
@@ -138,11 +139,12 @@ class Matcher:
             of_group = [n for n, other in self._movements.items() if other.group == m.group]
             own_group = np.concatenate([self._aligned[n][self._movements[n].sure] for n in of_group])
             return _NearestFrames(q, own_group, {s: self._codes[s] for s in others}, m.fps, self._device)
-        asked = ask_for_all(self._track(name), self._device)
-        found = {s: self._shown(asked, s) for s in others}
+        found = self._shown(ask_for_all(self._track(name), self._device), others)
         # of two, a reference subject is compared with one alone, so none says what is usual
         means = np.stack([self._codes[s].mean(0) for s in others]) if len(self.subjects) > 2 else None
-        return _SameMoments(q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth)
+        return _SameMoments(
+            q, found, means, self._mixtures[name], self._of_subject, m.fps, self._settings.smooth, self._device
+        )
 
     def as_own(self, name: str, difference: np.ndarray) -> np.ndarray:
         """Bring differences between aligned postures to the recording's own landmarks and their size."""
@@ -157,12 +159,16 @@ class Matcher:
         rows = rows[spread_rows(len(rows), MOMENTS)]
         others = [s for s in self.subjects if s != m.subject]
         asked = SomeFrames(self._track(name), rows, self._device)
-        shown = np.stack([self._shown(asked, s)[0] for s in others], 1)
+        shown = np.stack([posture for posture, _ in self._shown(asked, others).values()], 1)
         return dict(zip(others, landmark_mixtures(self._aligned[name][rows], shown), strict=True))
 
-    def _shown(self, asked: Asked, subject: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give what a reference subject shows at moments like these, and how far the matches are."""
-        return match_moments(asked, self._libraries[subject], self._settings.n_nearest)
+    def _shown(self, asked: Asked, subjects: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Give what each of some reference subjects shows at moments like these, and how far the matches are."""
+
+        def match(subject: str) -> tuple[np.ndarray, np.ndarray]:
+            return match_moments(asked, self._libraries[subject], self._settings.n_nearest)
+
+        return dict(zip(subjects, in_threads(match, subjects, self._device), strict=True))
 
     def _track(self, name: str) -> Track:
         m = self._movements[name]
@@ -175,37 +181,43 @@ class _SameMoments:
 
     def __init__(
         self, posture: np.ndarray, found: dict[str, tuple[np.ndarray, np.ndarray]], means: np.ndarray | None,
-        own: Mixtures, others: dict[str, Mixtures], fps: float, smooth: float,
+        own: Mixtures, others: dict[str, Mixtures], fps: float, smooth: float, device: torch.device,
     ) -> None:  # fmt: skip
         self._posture, self._own, self._others, self._fps, self._smooth = posture, own, others, fps, smooth
-        self._shown = {s: shown for s, (shown, _) in found.items()}
-        disagree = (
-            np.zeros_like(posture) if means is None else disagreement(np.stack(list(self._shown.values()), 1), means)
-        )
+        self._device, self._subjects = device, list(found)
+        self._shown = np.stack([shown for shown, _ in found.values()], 1)
+        disagree = np.zeros_like(posture) if means is None else disagreement(self._shown, means)
         self.match = Match(np.median([distance for _, distance in found.values()], 0), disagree, fps)
 
     def differences(self, subsets: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Return the differences, smoothed in time: the reference keeps the movement's own quickness."""
-        found = self._of_landmarks(subsets) if self._own else self._of_entries(subsets)
-        return [smooth_in_time(difference, self._fps, self._smooth) for difference in found]
+        difference = self._from_mean() if self._own else self._from_expected(subsets)
 
-    def _of_landmarks(self, subsets: Sequence[Sequence[str]]) -> Iterable[np.ndarray]:
+        def smooth(i: int) -> np.ndarray:
+            return smooth_in_time(difference(i, subsets[i]), self._fps, self._smooth)
+
+        return in_threads(smooth, range(len(subsets)), "cpu")
+
+    def _from_mean(self) -> Callable[[int, Sequence[str]], np.ndarray]:
         """Compare with the mean, all landmarks where some subjects have them; nobody else has a say in it.
 
         Landmarks that are moved there, after being aligned, differ no more by build; to expect the subject's build on
         top of it, as of other codes, took a third of the deviations for build.
         """
-        codes = np.stack([self._posture, *self._shown.values()], 1)  # (T, 1 + n, K * 2)
+        codes = np.concatenate([self._posture[:, None], self._shown], 1)  # (T, 1 + n, K * 2)
         x, y = (np.ascontiguousarray(codes[..., i::2]).reshape(len(codes), -1) for i in range(2))
-        for subjects in subsets:
-            shares = shares_of_difference(self._own, self._others, list(self._shown), subjects).astype(x.dtype)
-            yield np.stack([x @ shares, y @ shares], -1).reshape(len(x), -1)
 
-    def _of_entries(self, subsets: Sequence[Sequence[str]]) -> Iterable[np.ndarray]:
+        def difference(_: int, subjects: Sequence[str]) -> np.ndarray:
+            shares = shares_of_difference(self._own, self._others, self._subjects, subjects).astype(x.dtype)
+            return np.stack([x @ shares, y @ shares], -1).reshape(len(x), -1)
+
+        return difference
+
+    def _from_expected(self, subsets: Sequence[Sequence[str]]) -> Callable[[int, Sequence[str]], np.ndarray]:
         """Compare with what a subject of this build would show: entries that are no landmarks cannot be moved."""
-        shown = np.stack(list(self._shown.values()), 1)
-        of = [[list(self._shown).index(s) for s in subjects] for subjects in subsets]
-        return (self._posture - expected for expected in expected_posture(self._posture, shown, of))
+        of = [[self._subjects.index(s) for s in subjects] for subjects in subsets]
+        expected = expected_posture(self._posture, self._shown, of, device=self._device)
+        return lambda i, _: self._posture - expected[i]
 
 
 class _NearestFrames:

@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from napari_ubam.analysis.search import BLOCK, smallest
 from napari_ubam.models.behaviour import clips_around
 from napari_ubam.sampling import spread_parts
 
 WINDOW = 9  # samples of a context, which are added up three by three
 WHOLE = 0.05  # of a frame: samples that are no further from whole frames are taken there
 PART = 36  # moments in a row, where not all are kept
-BLOCK = 16  # moments of which first the nearest alone is looked at
 ROWS, COLUMNS = 256, 512  # compared at once: what a processor's own cache holds
 DEVICE_ROWS, DEVICE_COLUMNS = 4096, 4096  # what keeps a graphics processor busy
 ENTRIES = 2**24  # distances in memory at once
@@ -244,7 +244,7 @@ def match_moments(asked: Asked, library: Library, n: int) -> tuple[np.ndarray, n
     on_cpu = library.samples.device.type == "cpu"
     n_rows, n_columns = (ROWS, COLUMNS) if on_cpu else (DEVICE_ROWS, DEVICE_COLUMNS)
     total, extra = len(library.shown), library.window - 1
-    width = -(-total // BLOCK) * BLOCK
+    width = -(-total // BLOCK**2) * BLOCK**2  # twice a number of whole blocks, which spares a copy
     n_rows = min(n_rows, max(1, ENTRIES // width))
     found = library.samples.new_full((n_rows, width), torch.inf)
     n, posture, distance = min(n, library.n), [], []
@@ -255,26 +255,11 @@ def match_moments(asked: Asked, library: Library, n: int) -> tuple[np.ndarray, n
             last = min(first + n_columns, total)
             columns = slice(first, last + extra)
             asked.compare(rows, library.samples[columns], library.square[columns], some[:, first:last])
-        values, index = _smallest(some, n)
+        values, index = smallest(some, n)
         posture.append(embedding_bag(index, library.shown, mode="mean"))
         distance.append((values.amin(1) + asked.square[rows]).clamp_(0))
     entries = library.window * library.samples.shape[1]
     return torch.cat(posture).cpu().numpy(), (torch.cat(distance) / entries).sqrt().cpu().numpy()
-
-
-def _smallest(values: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Give each row's n smallest values (q, n) of (q, width * BLOCK), in no order, and their columns.
-
-    They lie in the n blocks whose own smallest values are the smallest: only these are sorted. A block is made of
-    columns that lie ``width`` apart, so that all blocks are gone through at once.
-    """
-    width = values.shape[1] // BLOCK
-    if width <= n:
-        return values.topk(n, 1, largest=False, sorted=False)
-    best = values.unflatten(1, (BLOCK, width)).amin(1).topk(n, 1, largest=False, sorted=False).indices
-    columns = (best[:, None] + torch.arange(0, values.shape[1], width, device=values.device)[:, None]).flatten(1)
-    smallest, at = values.gather(1, columns).topk(n, 1, largest=False, sorted=False)
-    return smallest, columns.gather(1, at)
 
 
 def _moments(track: Track) -> list[np.ndarray]:

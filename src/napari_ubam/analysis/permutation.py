@@ -33,7 +33,7 @@ def permutation_p(group: ArrayLike, reference: ArrayLike, n_permutations: int, s
     p_value : float
         The share of labelings whose AUC is at least as far from 0.5 as the observed one.
     smallest : float
-        The smallest p-value that groups of these sizes can reach with so many permutations.
+        The smallest p-value that these scores can reach in groups of these sizes, with so many permutations.
     """
     n, m = len(np.asarray(group)), len(np.asarray(reference))
     ranks = stats.rankdata(np.concatenate([group, reference]))
@@ -50,9 +50,7 @@ def permutation_p(group: ArrayLike, reference: ArrayLike, n_permutations: int, s
         vectorized=True,
         rng=np.random.default_rng(seed),
     )
-    labelings = math.comb(n + m, n)
-    smallest = 2 / labelings if labelings <= n_permutations else 1 / (n_permutations + 1)
-    return float(result.pvalue), smallest
+    return float(result.pvalue), _smallest_p(ranks, [n, m], n_permutations)
 
 
 def several_groups_p(groups: Sequence[ArrayLike], n_permutations: int, seed: int) -> tuple[float, float, float]:
@@ -61,7 +59,7 @@ def several_groups_p(groups: Sequence[ArrayLike], n_permutations: int, seed: int
     Parameters
     ----------
     groups : sequence of array (n,)
-        One score a subject of every group, at least two groups, none empty.
+        One score a subject of every group, at least two groups, and two subjects in each.
     n_permutations : int
         All labelings are enumerated where there are at most so many, else so many are drawn at random.
     seed : int
@@ -74,14 +72,11 @@ def several_groups_p(groups: Sequence[ArrayLike], n_permutations: int, seed: int
     p_value : float
         The share of labelings whose H is at least as large; 1 where all scores are equal.
     smallest : float
-        The smallest p-value that groups of these sizes can reach with so many permutations.
+        The smallest p-value that these scores can reach in groups of these sizes, with so many permutations.
     """
     sizes = [len(np.asarray(group)) for group in groups]
-    labelings = math.factorial(sum(sizes)) // math.prod(map(math.factorial, sizes))
-    blocks = [_spread_of_blocks(order) for order in itertools.permutations(sizes)]
-    most = sum(block >= max(blocks) - 1e-9 for block in blocks)  # labelings that part the groups most clearly
-    smallest = most / labelings if labelings <= n_permutations else 1 / (n_permutations + 1)
     scores = np.concatenate([np.asarray(group, float) for group in groups])
+    smallest = _smallest_p(stats.rankdata(scores), sizes, n_permutations)
     if (scores == scores[0]).all():
         return math.nan, 1.0, smallest
     ranks = np.split(stats.rankdata(scores), np.cumsum(sizes)[:-1])
@@ -98,7 +93,7 @@ def paired_p(differences: ArrayLike, n_permutations: int, seed: int) -> tuple[fl
     Parameters
     ----------
     differences : array (n,)
-        Each subject's score in the one session minus that in the other, at least one; none counts as no change.
+        Each subject's score in the one session minus that in the other, of at least two subjects.
     n_permutations : int
         All signs are enumerated where there are at most so many, else so many are drawn at random.
     seed : int
@@ -109,7 +104,8 @@ def paired_p(differences: ArrayLike, n_permutations: int, seed: int) -> tuple[fl
     p_value : float
         The share of signs whose sum of signed ranks is at least as far from 0 (Wilcoxon's test).
     smallest : float
-        The smallest p-value that so many subjects can reach with so many permutations.
+        The smallest p-value that so many subjects can reach with so many permutations; those without a change tell
+        nothing.
     """
     differences = np.asarray(differences, float)
     signed = np.sign(differences) * stats.rankdata(np.abs(differences))
@@ -117,8 +113,9 @@ def paired_p(differences: ArrayLike, n_permutations: int, seed: int) -> tuple[fl
         (signed,), _distance_from_0, permutation_type="samples", n_resamples=n_permutations,
         batch=batch_size(len(signed)), alternative="greater", vectorized=True, rng=np.random.default_rng(seed),
     )  # fmt: skip
-    ways = 2 ** len(differences)
-    return float(result.pvalue), 2 / ways if ways <= n_permutations else 1 / (n_permutations + 1)
+    if 2 ** len(differences) > n_permutations:
+        return float(result.pvalue), 1 / (n_permutations + 1)
+    return float(result.pvalue), min(1.0, 2 / 2 ** np.count_nonzero(differences))
 
 
 def adjust_p(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -153,10 +150,26 @@ def _spread_of_ranks(*groups: NDArray, axis: int) -> NDArray:
     return sum((group - middle).sum(axis=axis) ** 2 / group.shape[axis] for group in groups)
 
 
-def _spread_of_blocks(sizes: Sequence[int]) -> float:
-    """Give the same where the groups, in this order, do not overlap at all."""
-    ranks = np.split(np.arange(1.0, sum(sizes) + 1), np.cumsum(sizes)[:-1])
-    return float(_spread_of_ranks(*ranks, axis=0))
+def _smallest_p(ranks: NDArray, sizes: Sequence[int], n_permutations: int) -> float:
+    """Give the share of labelings whose groups are parted most clearly: in order, without overlap but for ties."""
+    labelings = _ways(sizes)
+    if labelings > n_permutations:
+        return 1 / (n_permutations + 1)
+    ordered = np.sort(ranks)
+    tied = np.unique(ordered, return_inverse=True)[1]
+    found = {}  # the spread, and the number of labelings, by how many of each rank are in each group
+    for order in itertools.permutations(range(len(sizes))):
+        counts = np.zeros((tied[-1] + 1, len(sizes)), int)
+        np.add.at(counts, (tied, np.repeat(order, [sizes[i] for i in order])), 1)
+        groups = [np.repeat(np.unique(ordered), own) for own in counts.T]
+        found[counts.tobytes()] = float(_spread_of_ranks(*groups, axis=0)), math.prod(map(_ways, counts))
+    most = max(spread for spread, _ in found.values())
+    return sum(ways for spread, ways in found.values() if spread >= most - 1e-9) / labelings
+
+
+def _ways(sizes: Sequence[int] | NDArray) -> int:
+    """Give in how many ways things can be shared out to groups of these sizes."""
+    return math.factorial(int(sum(sizes))) // math.prod(math.factorial(int(n)) for n in sizes)
 
 
 def _distance_from_0(signed: NDArray, axis: int) -> NDArray:

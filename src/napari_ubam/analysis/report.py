@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from napari_ubam.analysis.words import in_digits
@@ -156,6 +157,8 @@ def _section(i: int, section: Section) -> str:
 def encode_figure(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     """Write a figure as PNG or SVG, the same bytes for the same figure; text of an SVG stays text."""
     buffer = io.BytesIO()
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a subject may be called $1_$
     with rc_context({"svg.hashsalt": "napari-ubam", "svg.fonttype": "none"}):
         figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 ENTRIES = 2**24  # distances in memory at once
 SPARE = 2  # more neighbours than wanted that are compared anew
-BLOCK = 32  # codes of which first the nearest alone is looked at
+BLOCK = 8  # codes of which first the nearest alone is looked at
 
 
 def nearest(
@@ -48,7 +49,8 @@ def nearest(
     for start in range(0, len(query), n):
         rows = slice(start, start + n)
         own = torch.as_tensor(np.asarray(query[rows] - centre, np.float32), device=device)
-        near = _smallest(torch.addmm(norm, own, found.T, alpha=-2), min(k + SPARE, len(codes)))
+        _, near = smallest(torch.addmm(norm, own, found.T, alpha=-2), min(k + SPARE, len(codes)))
+        near = near.sort(1).values  # equal ones in the order of the codes
         exact, order = _distances(own, found, near).sort(dim=1, stable=True)
         distance[rows] = exact[:, :k].cpu().numpy()
         index[rows] = near.gather(1, order[:, :k]).cpu().numpy()
@@ -65,18 +67,18 @@ def _distances(query: Tensor, codes: Tensor, columns: Tensor) -> Tensor:
     return found
 
 
-def _smallest(values: Tensor, k: int) -> Tensor:
-    """Give the columns (q, k) of each row's smallest values (q, n), in the order of the columns.
+def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Give each row's smallest k values (q, k) of (q, n), in no order, and their columns.
 
-    The smallest k lie in the k blocks whose own smallest values are the smallest: only these are sorted.
+    They lie in the k blocks whose own smallest values are the smallest, which are found in the same way: few values
+    are ever sorted. A block is made of columns that lie far apart, so that all blocks are gone through at once.
     """
-    blocks = values.shape[1] // BLOCK
-    if blocks <= 2 * k:
-        return values.topk(k, 1, largest=False).indices.sort(1).values
-    inside = values[:, : blocks * BLOCK].unflatten(1, (blocks, BLOCK))
-    chosen = inside.amin(2).topk(k, 1, largest=False).indices
-    columns = (chosen[..., None] * BLOCK + torch.arange(BLOCK, device=values.device)).flatten(1)
-    rest = torch.arange(blocks * BLOCK, values.shape[1], device=values.device).expand(len(values), -1)
-    columns = torch.cat([columns, rest], 1)
-    best = values.gather(1, columns).topk(k, 1, largest=False).indices
-    return columns.gather(1, best).sort(1).values
+    width = -(-values.shape[1] // BLOCK)
+    if width <= k:
+        return values.topk(k, 1, largest=False, sorted=False)
+    if values.shape[1] < width * BLOCK:
+        values = pad(values, (0, width * BLOCK - values.shape[1]), value=torch.inf)
+    _, best = smallest(values.unflatten(1, (BLOCK, width)).amin(1), k)
+    columns = (best[:, None] + torch.arange(0, width * BLOCK, width, device=values.device)[:, None]).flatten(1)
+    found, at = values.gather(1, columns).topk(k, 1, largest=False, sorted=False)
+    return found, columns.gather(1, at)

@@ -63,6 +63,17 @@ def speeds_by_group(recordings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def never_changing(recordings: pd.DataFrame) -> list[str]:
+    """Name the recordings (columns ``recording`` and ``speed``) whose postures never change: no sentence, or one."""
+    names = recordings.loc[recordings["speed"] == 0, "recording"].astype(str)
+    if names.empty:
+        return []
+    return [
+        f"The posture never changes in {', '.join(names)}. Either nothing moves there, or the region does not show the "
+        "subject: its deviation is that of a single posture."
+    ]
+
+
 def _median_and_range(values: pd.Series) -> str:
     known = values.dropna()
     if known.empty:

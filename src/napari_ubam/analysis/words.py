@@ -12,6 +12,7 @@ import pandas as pd
 FEW = 6  # subjects in a group
 ENOUGH = 19  # reference subjects for a single subject to reach p = 0.05
 SPOKEN = {"important": "the share of frames with important deviation", "abnormal": "the share of abnormal frames"}
+WRITTEN = {"important": "frames with important deviation [%]", "abnormal": "abnormal frames [%]"}
 
 
 def findings(
@@ -47,20 +48,24 @@ def findings(
     for group in sorted(set(subjects["group"]) - {reference}):
         text = _who_stands_out(subjects, group, reference)
         pairs = comparison[(comparison["group"] == group) & (comparison["reference"] == reference)]
-        sentences += [text, *map(_how_different, pairs.to_dict("records"))]
-    others = comparison[comparison["reference"] != reference].to_dict("records")
-    sentences += [_how_different(row) for row in others if math.isfinite(row["auc"])]
+        sentences += [text, *map(_how_different, _tested(pairs))]
+    sentences += map(_how_different, _tested(comparison[comparison["reference"] != reference]))
     if overall is not None:
         sentences += [
             f"In {_spoken(row)}, the groups {row['groups']} "
-            f"{'differ' if row['p_value'] <= 0.05 else 'do not show a difference'} as a whole "
-            f"(Kruskal-Wallis, {row['n_subjects']} subjects, p = {in_digits(row['p_value'])})."
+            f"{'differ' if row['p_adjusted'] <= 0.05 else 'do not show a difference'} as a whole (Kruskal-Wallis, "
+            f"{row['n_subjects']} subjects, p = {in_digits(row['p_adjusted'])}, corrected for multiple testing)."
             for row in overall[overall["p_value"].notna()].to_dict("records")
         ]
     if sessions is not None:
         tested = sessions[sessions["p_value"].notna()].to_dict("records")
         sentences += [_how_changed(row) for row in tested]
     return sentences
+
+
+def _tested(comparison: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the rows with a p-value: of a group of a single subject, more is said by the subject's own."""
+    return comparison[comparison["p_value"].notna()].to_dict("records")
 
 
 def _spoken(row: dict[str, Any]) -> str:
@@ -84,19 +89,15 @@ def _who_stands_out(subjects: pd.DataFrame, group: str, reference: str) -> str:
 
 
 def _how_different(row: dict) -> str:
-    if not math.isfinite(row["auc"]):
-        return ""
     text = (
         f"In {_spoken(row)}, a subject of the group {row['group']} scores higher than one of {row['reference']} with "
-        f"probability {row['auc']:.2f} (95 % confidence: {row['auc_low']:.2f} to {row['auc_high']:.2f}"
+        f"probability {row['auc']:.2f} (95 % confidence: {row['auc_low']:.2f} to {row['auc_high']:.2f}; "
+        f"p = {in_digits(row['p_adjusted'])}, corrected for multiple testing)."
     )
-    if not math.isfinite(row["p_adjusted"]):
-        return text + ")."
-    text += f"; p = {in_digits(row['p_adjusted'])}, corrected for multiple testing)."
     if row["p_adjusted"] > 0.05 and math.isfinite(row["detectable_auc"]):
         text += (
-            " That no difference was shown does not say that there is none: so many subjects show a probability of "
-            f"{row['detectable_auc']:.2f} or more in 80 % of studies."
+            " That no difference was shown does not say that there is none: groups of this size show one in 80 % of "
+            f"studies if the probability is truly {row['detectable_auc']:.2f} or more."
         )
     return text
 
@@ -107,6 +108,16 @@ def _how_changed(row: dict) -> str:
         f"{row['baseline']} to {row['session']} by {in_digits(row['difference'])} on average (95 % confidence: "
         f"{in_digits(row['difference_low'])} to {in_digits(row['difference_high'])}; p = "
         f"{in_digits(row['p_adjusted'])}, corrected for multiple testing)."
+    )
+
+
+def question(subjects: pd.DataFrame, reference: str) -> str:
+    """Say what is asked, and of how many subjects: columns ``group`` and ``subject``."""
+    sizes = subjects.groupby("group")["subject"].nunique()
+    others = ", ".join(f"{group} ({n})" for group, n in sizes.drop(reference, errors="ignore").items())
+    return (
+        f"Do the subjects of {others or 'other groups'} move otherwise than those of {reference} "
+        f"({sizes.get(reference, 0)})? In brackets: how many subjects there are."
     )
 
 
@@ -128,6 +139,9 @@ def how_to_read(reference: str) -> list[str]:
         f"group {reference} show at the same point of the same movement. Everyone is measured against the same number "
         "of reference subjects and never against themselves, so reference subjects have deviations too: theirs are "
         "what is usual.",
+        "Important deviation: beyond what other reference subjects exceed in few of their frames. Abnormal frames: "
+        "those that a machine trained on other reference subjects alone calls so; of theirs, few. How few is the "
+        "setting error rate, at the end of this page.",
         "p of a subject: the share of reference subjects, the subject itself included, that deviate at least as much.",
         "AUC: the probability that a random subject of a group scores higher than a random reference subject. 0.5: no "
         "difference; 1: every one does. p of a group: the share of all ways to shuffle subjects between the two "
@@ -170,7 +184,8 @@ def caveats(
         One caveat each.
     """
     return [
-        *_about_small_numbers(subjects, comparison),
+        *_about_single_subjects(subjects),
+        *dict.fromkeys(_about_small_groups(comparison)),  # each once, whatever the measure
         *(_about_frames(frames) if frames is not None and len(frames) else ()),
         *(_about_covariates(covariates) if covariates is not None else ()),
         *(_about_nuisances(nuisances) if nuisances is not None else ()),
@@ -198,7 +213,7 @@ def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
     def short(row: dict) -> dict:
         interval = f"{row['auc']:.2f} ({row['auc_low']:.2f} to {row['auc_high']:.2f})"
         return {
-            "measure": row["measure"],
+            "measure": WRITTEN.get(row["measure"], row["measure"]),
             "groups (subjects)": f"{row['group']} ({row['n_group']}), {row['reference']} ({row['n_reference']})",
             "medians": f"{in_digits(row['median_group'])}, {in_digits(row['median_reference'])}",
             "hedges_g": row["hedges_g"],
@@ -224,27 +239,33 @@ def in_digits(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _about_small_numbers(subjects: pd.DataFrame, comparison: pd.DataFrame) -> Iterator[str]:
-    if len(subjects):
-        n, least = int(subjects["n_reference"].max()), int(subjects["n_reference"].min())
-        text = f"Single subjects are ranked among {n} reference {_plural('subject', n)}: "
-        text += f"the smallest possible p is 1/{n + 1} = {in_digits(1 / (n + 1))}"
-        text += f" (1/{least + 1} for a reference subject, who is ranked among the others). " if least < n else ". "
-        text += f"No single subject can reach p = 0.05; that takes {ENOUGH} reference subjects. " if n < ENOUGH else ""
-        expected = (1 / (subjects["n_reference"] + 1)).clip(lower=0.05).sum()
-        text += (
-            f"These p-values are not corrected for {len(subjects)} subjects: about {in_digits(expected)} would be "
-            f"at or below {in_digits(max(0.05, 1 / (least + 1)))} by chance."
-        )
-        yield text
+def _about_single_subjects(subjects: pd.DataFrame) -> Iterator[str]:
+    if subjects.empty:
+        return
+    n, least = int(subjects["n_reference"].max()), int(subjects["n_reference"].min())
+    text = f"Single subjects are ranked among {n} reference {_plural('subject', n)}: "
+    text += f"the smallest possible p is 1/{n + 1} = {in_digits(1 / (n + 1))}"
+    text += f" (1/{least + 1} for a reference subject, who is ranked among the others). " if least < n else ". "
+    text += f"No single subject can reach p = 0.05; that takes {ENOUGH} reference subjects. " if n < ENOUGH else ""
+    expected = (1 / (subjects["n_reference"] + 1)).clip(lower=0.05).sum()
+    yield text + (
+        f"These p-values are not corrected for {len(subjects)} subjects: about {in_digits(expected)} would be "
+        f"at or below {in_digits(max(0.05, 1 / (least + 1)))} by chance."
+    )
+
+
+def _about_small_groups(comparison: pd.DataFrame) -> Iterator[str]:
     for row in comparison.to_dict("records"):
         pair = f"{row['group']} ({row['n_group']}) and {row['reference']} ({row['n_reference']})"
+        if pd.isna(row["p_value"]):
+            yield f"{pair}: {row['note']}."
+            continue
         if pd.notna(row["note"]) and row["note"]:
-            yield f"{_spoken(row)} of {pair} subjects: {row['note']}."
+            yield f"{_capital(_spoken(row))} of {pair} subjects: {row['note']}."
         if row["smallest_p"] > 0.05:
             yield (
-                f"With so few subjects, {pair}, the smallest possible p is {in_digits(row['smallest_p'])}: no "
-                "difference between these groups could be significant at 0.05."
+                f"With so few subjects, {pair}, the smallest possible p in {_spoken(row)} is "
+                f"{in_digits(row['smallest_p'])}: no difference between these groups could be significant at 0.05."
             )
         elif min(row["n_group"], row["n_reference"]) < FEW:
             yield f"Groups of fewer than {FEW} subjects, {pair}: one more or less could change what was found."
@@ -254,9 +275,8 @@ def _about_frames(frames: pd.DataFrame) -> Iterator[str]:
     unreliable = ~frames["reliable"].astype(bool)
     if not unreliable.any():
         return
-    text = (
-        f"{unreliable.sum()} of {len(frames)} frames ({100 * unreliable.mean():.0f} %) have no good reference posture"
-    )
+    share = in_digits(100 * unreliable.mean())
+    text = f"{unreliable.sum()} of {len(frames)} frames ({share} %) have no good reference posture"
     shares = unreliable.groupby(frames["recording"]).mean()
     worst = shares[shares > 0.5].sort_values(ascending=False)
     if len(worst):

@@ -111,7 +111,7 @@ _MEANINGS = {  # unit and meaning of a column, the same in all tables
     "slope": ("that of the measure a day", "how fast the measure rises"),
     "slope_high": ("that of the measure a day", "upper 95 % limit of slope"),
     "slope_low": ("that of the measure a day", "lower 95 % limit of slope"),
-    "smallest_p": ("0 to 1", "smallest p_value that so many subjects can reach"),
+    "smallest_p": ("0 to 1", "smallest p_value that so many subjects, with such ties, can reach"),
     "strength": ("0 to 1", "how much the movement is like itself one cycle later: 1 exactly"),
     "subject": ("", "name of the subject"),
     "subjects": ("subjects", "how many"),

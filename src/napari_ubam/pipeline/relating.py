@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from napari_ubam.analysis.permutation import adjust_p
 from napari_ubam.analysis.regression import COVARIATE_COLUMNS, predict_covariate
 from napari_ubam.errors import StudyError
 from napari_ubam.pipeline.classifying import Clips
+from napari_ubam.pipeline.embedding import Codes, embed_mirror_images
 from napari_ubam.progress import Progress, Report
 from napari_ubam.sampling import spread_rows
 from napari_ubam.settings import CompareSettings
@@ -36,9 +37,10 @@ def related(
     Raises
     ------
     StudyError
-        If a covariate that is asked for is no column of the table, or the intervals cannot be read.
+        If a covariate that is asked for is no column of the table, the intervals cannot be read, or mirror images are
+        asked for of networks that were never shown any.
     """
-    return _covariates(recordings, clips, settings, report) | _intervals(study, recordings, settings)
+    return _covariates(recordings, clips, settings, report) | _intervals(study, recordings, settings, report)
 
 
 def _covariates(
@@ -79,13 +81,17 @@ def _value(recordings: Sequence[Recording], subject: str, name: str) -> str:
     return str(numbers.mean()) if values and numbers.notna().all() else (values[0] if values else "")
 
 
-def _intervals(study: Study, recordings: Sequence[Recording], settings: CompareSettings) -> dict[str, pd.DataFrame]:
+def _intervals(
+    study: Study, recordings: Sequence[Recording], settings: CompareSettings, report: Report
+) -> dict[str, pd.DataFrame]:
     tables, summaries = [pd.DataFrame(columns=list(INTERVAL_COLUMNS))], [pd.DataFrame(columns=list(SUMMARY_COLUMNS))]
     if settings.intervals:
         intervals = read_intervals(settings.intervals, [r.name for r in study.recordings])
+        marked = [r for r in recordings if r.name in {i.recording for i in intervals}]
+        mirrored = embed_mirror_images(study, marked, report) if settings.mirror_intervals else {}
         for label in dict.fromkeys(i.label for i in intervals if i.label != OFF):
             table, summary = compare_intervals(
-                _marked(study, recordings, intervals, label), label,
+                _marked(study, marked, mirrored, intervals, label), label,
                 n_permutations=settings.n_shuffles, seed=settings.seed,
             )  # fmt: skip
             tables, summaries = [*tables, table], [*summaries, summary]
@@ -95,8 +101,8 @@ def _intervals(study: Study, recordings: Sequence[Recording], settings: CompareS
 
 
 def _marked(
-    study: Study, recordings: Sequence[Recording], intervals: list[Interval], label: str
-) -> dict[str, Marked]:  # fmt: skip
+    study: Study, recordings: Sequence[Recording], mirrored: Mapping[str, Codes], intervals: list[Interval], label: str
+) -> dict[str, Marked]:
     """Give every subject's codes, posture and behaviour, and whether the label was on.
 
     Off is where the intervals say ``off``; in recordings where none does, whatever is in no interval.
@@ -104,12 +110,10 @@ def _marked(
     found: dict[str, list[Marked]] = {}
     for recording in recordings:
         own = [i for i in intervals if i.recording == recording.name]
-        if not own:
-            continue
         embedding = read_embedding(study, recording.name)
         rows = spread_rows(len(embedding.frame), N_FRAMES)
-        frame, posture = embedding.frame[rows], embedding.posture[rows].astype(float)
-        codes = np.concatenate([posture - posture.mean(0), embedding.behaviour[rows]], axis=1)
+        frame, codes = embedding.frame[rows], _describe((embedding.posture, embedding.behaviour), rows)
+        mirror = _describe(mirrored[recording.name], rows) if recording.name in mirrored else None
 
         def within(labels: set[str], frame: np.ndarray = frame, own: list[Interval] = own) -> np.ndarray:
             inside = [(frame >= i.start) & (frame < i.stop) for i in own if i.label in labels]
@@ -119,8 +123,11 @@ def _marked(
         on = within({label})
         off = within({OFF}) & ~on if OFF in labels else ~within(labels)
         known = on | off
-        found.setdefault(recording.subject, []).append(Marked(recording.group, codes[known], on[known]))
-    return {
-        subject: Marked(parts[0].group, np.concatenate([p.codes for p in parts]), np.concatenate([p.on for p in parts]))
-        for subject, parts in found.items()
-    }
+        part = Marked(recording.group, codes[known], on[known], None if mirror is None else mirror[known])
+        found.setdefault(recording.subject, []).append(part)
+    return {subject: Marked.together(parts) for subject, parts in found.items()}
+
+
+def _describe(codes: Codes, rows: np.ndarray) -> np.ndarray:
+    posture, behaviour = codes[0][rows].astype(float), codes[1][rows]
+    return np.concatenate([posture - posture.mean(0), behaviour], axis=1)

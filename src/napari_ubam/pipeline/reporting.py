@@ -20,8 +20,16 @@ from napari_ubam.analysis.nuisances import describe_covariates
 from napari_ubam.analysis.projection import project
 from napari_ubam.analysis.report import Section, encode_figure, provenance_table, render_report
 from napari_ubam.analysis.session_figures import plot_sessions
-from napari_ubam.analysis.speed import speeds_by_group
-from napari_ubam.analysis.words import caveats, comparison_table, findings, how_to_read, in_digits
+from napari_ubam.analysis.speed import never_changing, speeds_by_group
+from napari_ubam.analysis.words import (
+    WRITTEN,
+    caveats,
+    comparison_table,
+    findings,
+    how_to_read,
+    in_digits,
+    question,
+)
 from napari_ubam.errors import Problem
 from napari_ubam.files import atomic_path, write_text
 from napari_ubam.pipeline.comparing import session_scores
@@ -61,10 +69,12 @@ def make_report(study: Study, settings: ReportSettings | None = None, *, report:
         read_result(study, name, "compare") for name in ("groups", "scores", "groups_overall", "sessions", "nuisances")
     )
     known = [r for r in study.recordings if r.name in set(frames["recording"])]
-    left_out = [str(Problem(r.name, "it could not be read")) for r in study.recordings if r not in known]
+    unread = [r for r in study.recordings if r not in known]
+    left_out = [str(Problem(r.name, "it or its embedding could not be read")) for r in unread]
+    recordings = read_result(study, "recordings", "deviate")
     provenance = {r.name: read_provenance(study, r.name) for r in known}
     held = holding_subject(study, {name: about.get("is_empty") for name, about in provenance.items()})
-    problems = left_out + ([backgrounds_differ(held)] if held else [])
+    problems = [*left_out, *never_changing(recordings), *([backgrounds_differ(held)] if held else [])]
     codes = [read_embedding(study, r.name).posture for r in known]
     labels = [r.group for r, code in zip(known, codes, strict=True) for _ in code]
     names = [r.name for r, code in zip(known, codes, strict=True) for _ in code]
@@ -74,7 +84,9 @@ def make_report(study: Study, settings: ReportSettings | None = None, *, report:
     stills, not_drawn = draw_stills(study, subjects, frames, settings, report=report)
     sections = [
         Section(
-            "What was found", items=findings(subjects, groups, study.reference, overall=overall, sessions=sessions)
+            "What was found",
+            paragraphs=[question(subjects, study.reference)],
+            items=findings(subjects, groups, study.reference, overall=overall, sessions=sessions),
         ),
         Section("Subjects", figure=plot_subjects(subjects, study.reference), table=subjects),
         Section(
@@ -103,7 +115,7 @@ def make_report(study: Study, settings: ReportSettings | None = None, *, report:
                 "Groups that were filmed at other rates, or move faster, can differ for that reason too. Speed: how "
                 "fast postures change, in units of the code a second."
             ],
-            table=speeds_by_group(read_result(study, "recordings", "deviate")),
+            table=speeds_by_group(recordings),
             caption="Median of each group's recordings, with the lowest and highest.",
         ),
         *_checked(study),
@@ -191,13 +203,16 @@ def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> lis
         "ranks whose signs are flipped."
     )
     shown = [column for column in sessions if column not in ("mean_session", "mean_baseline", "rank_biserial")]
+    tested = sessions.loc[sessions["p_value"].notna(), shown].replace({"measure": WRITTEN})
+    if len(tested) < len(sessions):
+        text += f" Not tested: {len(sessions) - len(tested)} pairs of sessions which fewer than two subjects have."
     found = [
         Section(
             "Sessions",
             paragraphs=[text],
             figure=plot_sessions(scores, study.reference),
             caption="Thin lines are subjects, thick ones their groups' means.",
-            table=sessions[shown],
+            table=tested if len(tested) else None,
         )
     ]
     further = {
@@ -207,8 +222,10 @@ def _sessions(study: Study, frames: pd.DataFrame, sessions: pd.DataFrame) -> lis
         ),
         "Change points": (
             changes,
-            "After which session a subject's deviation is on another level. p allows for a slow drift up and down; "
-            "p independent supposes that without a change one session says nothing of the next.",
+            "After which session a subject's deviation is on another level. p is right where, without a change, one "
+            "session says nothing of the next, and allows for some drift; where each session is much like the one "
+            "before (correlated by 0.5), 9 of 100 subjects without any change still reach 0.05. p independent does "
+            "not allow for a drift: then 20 of 100 do.",
         ),
         "Recovery": (
             recovery,
@@ -232,7 +249,7 @@ def _classified(study: Study) -> list[Section]:
     sections = [Section("Classification of unseen subjects", paragraphs=[text], table=table[shown])]
     first = table.iloc[0]
     own = confusion[(confusion["features"] == first["features"]) & (confusion["model"] == first["model"])]
-    if len(own):
+    if len(own) and np.isfinite(first["accuracy"]):
         counts = own.pivot(index="group", columns="predicted", values="subjects").reset_index()
         counts.columns = ["group", *(f"predicted {group}" for group in counts.columns[1:])]
         sections.append(Section("Who is taken for whom", table=counts, caption=f"Subjects, by {first['model']}."))

@@ -100,11 +100,18 @@ def read_embedding(study: Study, name: str) -> Embedding:
     Raises
     ------
     StudyError
-        If it is missing or damaged, with the command that makes it.
+        If it is missing or damaged, or holds values that are no numbers, with the command that makes it.
     """
     with _open(study, name) as group:
         names = [field.name for field in fields(Embedding) if field.default is MISSING or field.name in group]
-        return Embedding(**{name: np.asarray(group[name]) for name in names})
+        embedding = Embedding(**{name: np.asarray(group[name]) for name in names})
+    numbers = np.isfinite(embedding.posture).all(1) & np.isfinite(embedding.behaviour).all(1)
+    if not numbers.all():
+        raise StudyError(
+            f"{embedding_path(study, name)} holds values that are no numbers, in {(~numbers).sum()} of {len(numbers)} "
+            f"frames. Run again: napari-ubam embed {study.folder}. If they are there again, train again."
+        )
+    return embedding
 
 
 def read_provenance(study: Study, name: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def test_groups_are_compared_and_a_subject_opens_where_it_deviates_most(qtbot, w
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert "beyond every left-out healthy subject" in widget.hint.text()
     assert widget.findings.toPlainText().startswith(widget.hint.text())
-    assert "In deviation," in widget.findings.toPlainText()
+    assert "of 1 subject of the group impaired" in widget.findings.toPlainText()
     assert len(widget.plot.subjects) == 4
     for title in TABLES:
         widget.which.setCurrentText(title)
