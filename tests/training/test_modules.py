@@ -8,10 +8,10 @@ import torch
 from napari_ubam.models.behaviour import BehaviourEncoder
 from napari_ubam.models.caffenet import CaffeNet
 from napari_ubam.models.encoder import ConvEncoder
-from napari_ubam.models.inputs import N_CHANNELS, to_unit
+from napari_ubam.models.inputs import N_CHANNELS
 from napari_ubam.models.landmarks import LandmarkEncoder
 from napari_ubam.models.vae import VaeGenerator
-from napari_ubam.models.warp import GRID, Warp, WarpGenerator
+from napari_ubam.models.warp import WarpGenerator
 from napari_ubam.training.bank import Batch, Footage, FrameBank
 from napari_ubam.training.behaviour import BehaviourModule, CodeBank
 from napari_ubam.training.modules import (
@@ -21,7 +21,6 @@ from napari_ubam.training.modules import (
     Module,
     OrderModule,
     VaeModule,
-    shrink,
 )
 
 
@@ -95,27 +94,6 @@ def test_each_part_of_the_landmarks_loss_can_be_left_out(part: str, footage: lis
         losses.append(module.loss(batch).item())
     assert losses[0] > losses[1]
     assert losses[2] - losses[1] == pytest.approx(2 * (losses[0] - losses[1]), rel=1e-2)
-
-
-def test_a_subject_that_is_painted_and_not_moved_costs(footage: list[Footage]) -> None:
-    """A generator that may paint needs no landmarks that know one leg from the other."""
-
-    class Painter(WarpGenerator):
-        def forward(self, picture: torch.Tensor, background: torch.Tensor, *points: torch.Tensor) -> Warp:
-            stays = super().forward(picture, background, *points).flow * 0
-            return Warp(stays, torch.ones_like(picture[:, :1]), wanted - background)
-
-    batch = batch_for("landmarks", footage)
-    wanted = shrink(to_unit(batch["two"].movedim(-1, -3)), GRID)
-    nothing = LandmarkWeights(moving=0, equivariance=0, separation=0, coverage=0, concentration=0, looks=0)
-    unknown = torch.full_like(batch["background"], 128)  # where the subject is cannot be told for sure
-    losses = {}
-    for is_known, room in ((True, batch["background"]), (False, unknown)):
-        for moving in (0.0, 0.5):
-            module = LandmarkModule(LandmarkEncoder(4, N_CHANNELS), Painter(4), replace(nothing, moving=moving))
-            losses[is_known, moving] = module.loss(batch | {"background": room}).item()
-    assert losses[True, 0.5] > 1.5 * losses[True, 0.0]
-    assert losses[False, 0.5] == pytest.approx(losses[False, 0.0])
 
 
 def test_deformed_pictures_have_other_looks_unless_they_are_left_out(footage: list[Footage]) -> None:

@@ -68,7 +68,7 @@ def other_looks(
         Backgrounds of other recordings, (n, 3, S, S).
     """
     n, device = len(pictures), pictures.device
-    known = has_scene(backgrounds)
+    known = (backgrounds.amax((2, 3)) > backgrounds.amin((2, 3))).any(1).view(n, 1, 1, 1)
 
     def chosen(share: float) -> torch.Tensor:
         return (known & (torch.rand(n, 1, 1, 1, device=device) < share)).float()
@@ -83,17 +83,6 @@ def other_looks(
     pictures = torch.lerp(pictures, colours.of(pictures), changed)
     backgrounds = torch.lerp(backgrounds, colours.of(backgrounds), changed)
     return torch.lerp(pictures, backgrounds, chosen(0.5) * hidden(subject)), backgrounds
-
-
-def has_scene(backgrounds: torch.Tensor) -> torch.Tensor:
-    """Tell which backgrounds (n, 3, S, S) are pictures, and not one colour that stands for what is not known.
-
-    Returns
-    -------
-    torch.Tensor
-        Of bool, (n, 1, 1, 1).
-    """
-    return (backgrounds.amax((2, 3)) > backgrounds.amin((2, 3))).any(1).view(-1, 1, 1, 1)
 
 
 def dressed(pictures: torch.Tensor, subject: torch.Tensor, clothes: Colours, room: torch.Tensor) -> torch.Tensor:

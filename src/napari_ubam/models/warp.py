@@ -92,20 +92,10 @@ class WarpGenerator(nn.Module):
 
 def apply_warp(warp: Warp, picture: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
     """Apply a warp to the picture (B, 3, H, W) and its background at any resolution."""
-    return fill_in(warp, move(warp, picture), background)
-
-
-def move(warp: Warp, picture: torch.Tensor) -> torch.Tensor:
-    """Move the pixels of a picture (B, 3, H, W), and leave what was there before where it is uncovered."""
     h, w = picture.shape[-2:]
     flow = _resize(warp.flow.permute(0, 3, 1, 2), h, w).permute(0, 2, 3, 1)
     grid = pixel_grid(h, w, picture.device)
-    return functional.grid_sample(picture, grid + flow, padding_mode="border", align_corners=False)
-
-
-def fill_in(warp: Warp, moved: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
-    """Fill what is uncovered in a picture (B, 3, H, W) whose pixels were moved."""
-    h, w = moved.shape[-2:]
+    moved = functional.grid_sample(picture, grid + flow, padding_mode="border", align_corners=False)
     fill = background + _resize(warp.fill, h, w)
     return moved + _resize(warp.uncovered, h, w) * (fill - moved)
 

@@ -14,7 +14,7 @@ from napari_ubam.models.deform import deform, deformed_back, random_colours, ran
 from napari_ubam.models.encoder import ConvEncoder, OrderHead
 from napari_ubam.models.inputs import network_input, to_unit
 from napari_ubam.models.landmarks import LandmarkEncoder, expected_position, spread
-from napari_ubam.models.looks import has_scene, other_looks
+from napari_ubam.models.looks import other_looks
 from napari_ubam.models.objectives import (
     FOREGROUND,
     centre_window,
@@ -25,7 +25,7 @@ from napari_ubam.models.objectives import (
     separation_loss,
 )
 from napari_ubam.models.vae import SIDE, VaeGenerator
-from napari_ubam.models.warp import GRID, Warp, WarpGenerator, apply_warp, fill_in, move
+from napari_ubam.models.warp import GRID, WarpGenerator, apply_warp
 from napari_ubam.training.bank import Batch
 
 WARM_UP = 0.05  # share of the training in which the learning rate rises
@@ -74,8 +74,6 @@ class LandmarkWeights:
     ----------
     redrawing : float
         Drawing the second frame from the first.
-    moving : float
-        Drawing it by moving pixels alone, where the subject is in both, for sure: before a background that is known.
     equivariance : float
         Landmarks move with the picture.
     separation, coverage, concentration : float
@@ -87,7 +85,6 @@ class LandmarkWeights:
     """
 
     redrawing: float = 1.0
-    moving: float = 0.5
     equivariance: float = 1.0
     separation: float = 0.02
     coverage: float = 1.0
@@ -99,10 +96,9 @@ class LandmarkWeights:
 class LandmarkModule(Module):
     """Objective ``landmarks``: posture and the generator ``warp``, trained together.
 
-    A frame is redrawn from another of the same recording through the warp generator, and the subject in it also by
-    moving pixels alone: a generator that may paint draws a left leg where the right one was, and landmarks need not
-    tell the two apart. Landmarks move with the picture when it is deformed, whatever its colours and its room; they
-    keep apart, cover the subject, and are each in one place.
+    A frame is redrawn from another of the same recording through the warp generator; landmarks move with the
+    picture when it is deformed, whatever its colours and its room; they keep apart, cover the subject, and are each in
+    one place.
     """
 
     def __init__(
@@ -112,7 +108,7 @@ class LandmarkModule(Module):
         self.posture, self.generator, self.weights = posture, generator, weights or LandmarkWeights()
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Return the weighted sum of all parts."""
+        """Return the weighted sum of redrawing, equivariance, separation and coverage."""
         one, two, background = (to_unit(batch[k].movedim(-1, -3)) for k in ("one", "two", "background"))
         n, side, some = len(one), one.shape[-1], -(-len(one) // DEFORMED)
         grid = random_deformation(some, side, one.device)
@@ -130,12 +126,8 @@ class LandmarkModule(Module):
         window = centre_window(side // 2, one.device)
         subjects = [((x - background).abs().mean(1, keepdim=True) > FOREGROUND) * window for x in (one, two)]
         weights = self.weights
-        warp = self._warp(one, background, now, wanted)
-        moved = move(warp, one)
         counted = (1 + weights.subject * subjects[1]) * window
-        redrawing = pyramid_loss(fill_in(warp, moved, background), two, counted)
-        in_both = has_scene(background) * subjects[0] * subjects[1]
-        moving = pyramid_loss(moved, two, weights.subject * in_both)
+        redrawing = pyramid_loss(self._draw(one, background, now, wanted), two, counted)
         equivariance = (deformed_back(deformed, grid) - wanted[:some]).abs().mean()
         separation = separation_loss(torch.cat([now, wanted]))
         coverage = coverage_loss(torch.cat([now, wanted]), shrink(torch.cat(subjects), GRID)[:, 0])
@@ -143,7 +135,7 @@ class LandmarkModule(Module):
         # a landmark that is in two places at once is moved by what happens at either
         concentration = min(1.0, self.progress / 0.4) * spread(heatmaps, points).mean()
         return (
-            weights.redrawing * redrawing + weights.moving * moving + weights.equivariance * sure * equivariance
+            weights.redrawing * redrawing + weights.equivariance * sure * equivariance
             + weights.separation * separation + weights.coverage * (1 - 0.7 * self.progress) * coverage
             + weights.concentration * concentration
         )  # fmt: skip
@@ -162,11 +154,14 @@ class LandmarkModule(Module):
     def redraw(self, one: torch.Tensor, two: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
         """Return frame ``two`` drawn from ``one`` by moving its landmarks."""
         now, wanted = (self.posture(network_input(x, background)) for x in (one, two))
-        return apply_warp(self._warp(one, background, now, wanted), one, background)
+        return self._draw(one, background, now, wanted)
 
-    def _warp(self, one: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor) -> Warp:
-        """Return how a frame changes with its landmarks."""
-        return self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
+    def _draw(
+        self, one: torch.Tensor, background: torch.Tensor, now: torch.Tensor, wanted: torch.Tensor
+    ) -> torch.Tensor:
+        """Return a frame with its landmarks moved."""
+        warp = self.generator(shrink(one, GRID), shrink(background, GRID), now, wanted)
+        return apply_warp(warp, one, background)
 
 
 class VectorModule(Module):
