@@ -19,13 +19,13 @@ from napari_ubam.widgets.study.study_widget import StudyWidget
 @pytest.fixture
 def indexed(monkeypatch):
     """Note in which thread each first pass over a file was made."""
-    found, index_video = [], lazy.index_video
+    found, open_indexed = [], lazy.open_indexed
 
-    def index(path, report):
+    def open_it(path, report):
         found.append(threading.current_thread())
-        return index_video(path, report)
+        return open_indexed(path, report)
 
-    monkeypatch.setattr(lazy, "index_video", index)
+    monkeypatch.setattr(lazy, "open_indexed", open_it)
     return found
 
 
@@ -77,7 +77,7 @@ def test_a_long_first_pass_can_be_stopped(qtbot, opening, recordings, monkeypatc
             ended.set()
             raise
 
-    monkeypatch.setattr(lazy, "index_video", pass_forever)
+    monkeypatch.setattr(lazy, "open_indexed", pass_forever)
     opening.show(recordings[0])
     opening.show(recordings[1])
     assert begun.wait(30)
