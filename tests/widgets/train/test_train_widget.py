@@ -2,8 +2,10 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
+from qtpy.QtCore import QProcess
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QMessageBox
 
@@ -41,6 +43,12 @@ def widget(make_napari_viewer, study):
 def run(qtbot, widget, script):
     with qtbot.waitSignal(widget.training.progressed, timeout=60_000):
         widget.training.run([sys.executable, "-c", PRELUDE + script])
+
+
+def start(qtbot, widget, **how):
+    """Start a training, once it is known how much of the disk it takes."""
+    widget.start(**how)
+    qtbot.waitUntil(lambda: not widget.room.busy, timeout=30_000)
 
 
 def wait_for(qtbot, widget, state):
@@ -100,12 +108,12 @@ def test_a_failure_is_told(qtbot, widget, notifications):
     assert "The disk is full" in notifications[-1]
 
 
-def test_the_study_is_saved_before_it_is_trained(widget, study, monkeypatch):
+def test_the_study_is_saved_before_it_is_trained(qtbot, widget, study, monkeypatch):
     started = []
     monkeypatch.setattr(widget.training, "start", lambda *args, **kwargs: started.append((args, kwargs)))
     widget.session.edit(reference="impaired")
     widget.form.fields["preset"].value = "quick"
-    widget.start(resume=True)
+    start(qtbot, widget, resume=True)
     (((folder, settings), options),) = started
     assert folder == study.folder
     assert settings.preset == "quick"
@@ -223,7 +231,7 @@ def test_a_crash_is_told_with_its_log_and_can_be_tried_again_smaller(qtbot, widg
     monkeypatch.setattr(widget.training, "start", lambda folder, settings, **options: started.append(folder))
     assert widget.smaller_button.text() == "Try again with crops of 96 px"
     widget.smaller_button.click()
-    assert len(started) == 1
+    qtbot.waitUntil(lambda: len(started) == 1, timeout=30_000)
     assert Study.open(started[0]).settings.crop_size == 96
 
 
@@ -328,10 +336,11 @@ def test_trying_out_ends_with_the_widget_and_when_it_trains(qtbot, widget, monke
     began = trying_out(monkeypatch, "import time; time.sleep(60)")
     widget.session.edit(settings=StudySettings(crop_size=64))
     qtbot.waitUntil(lambda: len(began) == 1, timeout=30_000)
-    process = widget.step_times._process
+    ended = []
+    widget.step_times._process.stateChanged.connect(ended.append)
     monkeypatch.setattr(widget.training, "start", lambda *args, **options: None)
-    widget.start()
-    assert process.state() == process.ProcessState.NotRunning
+    start(qtbot, widget)
+    assert ended == [QProcess.ProcessState.NotRunning]
     widget.session.edit(settings=StudySettings(crop_size=96))
     qtbot.waitUntil(lambda: len(began) == 2, timeout=30_000)
     process = widget.step_times._process
@@ -353,12 +362,12 @@ def test_one_of_several_unfinished_trainings_is_resumed(qtbot, widget, study, mo
     widget.runs.list.topLevelItem(1).setSelected(True)
     assert not widget.runs.use_button.isEnabled()
     widget.runs.resume_button.click()
-    assert started == [{"resume": True}]
+    qtbot.waitUntil(lambda: started == [{"resume": True}], timeout=30_000)
     seeds = [run.settings["seed"] for run in find_unfinished(study.models_folder)]
     assert seeds == [2, 1]
 
 
-def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, monkeypatch):
+def test_an_unfinished_training_is_not_put_aside_without_asking(qtbot, widget, study, monkeypatch):
     (study.models_folder / "unfinished").mkdir(parents=True)
     (study.models_folder / "unfinished" / "settings.json").write_text("{}")
     widget.session.open(study.folder)
@@ -367,10 +376,11 @@ def test_an_unfinished_training_is_not_put_aside_without_asking(widget, study, m
     monkeypatch.setattr(widget.training, "start", lambda *args, **options: started.append(options))
     monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.No)
     widget._on_start_clicked()
+    assert not widget.room.busy
     assert started == []
     monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.Yes)
     widget._on_start_clicked()
-    assert started == [{"resume": False}]
+    qtbot.waitUntil(lambda: started == [{"resume": False}], timeout=30_000)
 
 
 def test_the_curve_of_a_stopped_training_stays_and_goes_on_when_it_is_resumed(qtbot, with_runs, monkeypatch):
@@ -424,7 +434,7 @@ def test_videos_that_are_missing_are_told(qtbot, widget, study, videos):
 
 
 @pytest.mark.parametrize("answer", ["Yes", "No"])
-def test_it_asks_before_much_of_the_disk_is_taken(answer, widget, monkeypatch):
+def test_it_asks_before_much_of_the_disk_is_taken(answer, qtbot, widget, monkeypatch):
     started, asked = [], []
 
     def reply(parent, title, text, buttons):
@@ -433,9 +443,39 @@ def test_it_asks_before_much_of_the_disk_is_taken(answer, widget, monkeypatch):
 
     monkeypatch.setattr(QMessageBox, "question", reply)
     monkeypatch.setattr(widget.training, "start", lambda *args, **kwargs: started.append(args))
-    widget.start()
+    start(qtbot, widget)
     assert (len(started), asked) == (1, [])  # eight small frames are not much
-    monkeypatch.setattr("napari_ubam.widgets.train.train_widget.MUCH", 1000)
-    widget.start()
+    monkeypatch.setattr("napari_ubam.widgets.train.room_for_crops.MUCH", 1000)
+    start(qtbot, widget)
     assert "1.6 MB" in asked[0]  # 4 recordings of 8 frames of 128 px
     assert len(started) == (2 if answer == "Yes" else 1)
+    assert widget.start_button.isEnabled()
+
+
+def test_videos_are_looked_at_in_a_thread_before_a_training_and_once(qtbot, widget, monkeypatch):
+    looked, go_on, started = [], threading.Event(), []
+
+    def look(study, recordings):
+        looked.append(threading.current_thread())
+        go_on.wait(30)
+        return 0
+
+    monkeypatch.setattr("napari_ubam.widgets.train.room_for_crops.cache_size", look)
+    monkeypatch.setattr(widget.training, "start", lambda *args, **kwargs: started.append(args))
+    widget.start()
+    assert not widget.start_button.isEnabled()
+    widget.start()  # again, impatiently
+    go_on.set()
+    qtbot.waitUntil(lambda: len(started) == 1, timeout=30_000)
+    assert not widget.room.busy
+    assert len(looked) == 1
+    assert looked[0] is not threading.main_thread()
+
+
+def test_a_study_that_was_left_meanwhile_is_not_trained(qtbot, widget, study, monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(widget.training, "start", lambda *args, **kwargs: started.append(args))
+    widget.start()
+    widget.session.open(shutil.copytree(study.folder, tmp_path / "other"))
+    qtbot.waitUntil(lambda: not widget.room.busy, timeout=30_000)
+    assert started == []

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLabel, QMessageBox, QPlainTextEdit
 from napari_ubam.errors import Problem, UbamError
 from napari_ubam.progress import Progress
 from napari_ubam.settings import Preset, TrainSettings
-from napari_ubam.study import MUCH, Study, cache_size, describe_size
+from napari_ubam.study import Study
 from napari_ubam.training.presets import IN_WORDS, STEPS, estimate_seconds, step_times
 from napari_ubam.training.runs import PICTURES, UNFINISHED, Run, can_resume, take_up, use_run
 from napari_ubam.widgets.dock import DockWidget, button, row
@@ -26,6 +26,7 @@ from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.train.left_running import LeftRunning
 from napari_ubam.widgets.train.loss_curve import LossCurve
 from napari_ubam.widgets.train.picture_strip import PictureStrip
+from napari_ubam.widgets.train.room_for_crops import RoomForCrops
 from napari_ubam.widgets.train.runs_panel import RunsPanel
 from napari_ubam.widgets.train.step_times import StepTimes
 from napari_ubam.widgets.train.training_process import TrainingState
@@ -95,6 +96,7 @@ class TrainWidget(DockWidget):
         self.runs = RunsPanel()
         self.left = LeftRunning(self)
         self.step_times = StepTimes(self)
+        self.room = RoomForCrops(self)
         self._loader = LatestCall(self)
         self.problems: list[Problem] = []
         self._devices: dict[str, str] = {}  # with what there is to say of them
@@ -127,7 +129,8 @@ class TrainWidget(DockWidget):
         self._looking.setInterval(_MILLISECONDS_BETWEEN_LOOKS)
         self._looking.timeout.connect(self._show_pictures)
         self._closing = (
-            self._loader.close, self.pictures.close_thread, self.runs.close_thread, self.step_times.cancel,
+            self._loader.close, self.pictures.close_thread, self.runs.close_thread, self.room.close,
+            self.step_times.cancel,
         )  # fmt: skip
         for close in self._closing:
             self.destroyed.connect(close)
@@ -138,29 +141,27 @@ class TrainWidget(DockWidget):
         self._loader.ask(_load)
 
     def start(self, *, resume: bool = False) -> None:
-        """Save the study and train it; ``resume`` goes on from the last checkpoint."""
-        with errors_shown():
-            study = self.session.saved_study()
-            settings = self.form.settings()
-            if not self._may_take_disk(study):
-                return
-            if not resume:  # else the curve goes on
-                self.curve.clear()
-            self.problems = []
-            self.step_times.cancel()
-            self.training.start(study.folder, settings, resume=resume)
+        """Save the study and train it as soon as it is known how much of the disk that takes.
 
-    def _may_take_disk(self, study: Study) -> bool:
-        """Ask before the crops take much of the disk."""
-        size = cache_size(study, study.recordings)
-        if size <= MUCH:
-            return True
-        text = (
-            f"The crops of the recordings will take {describe_size(size)} of the disk, in {study.cache_folder}. "
-            "They may be deleted after training and embedding. Go on?"
-        )
-        buttons = QMessageBox.StandardButton
-        return QMessageBox.question(self, "Disk space", text, buttons.Yes | buttons.No) == buttons.Yes
+        ``resume`` goes on from the last checkpoint.
+        """
+        if self.room.busy:
+            return
+        with errors_shown():
+            study, settings = self.session.saved_study(), self.form.settings()
+            self.room.look(study, lambda may: self._begin(study, settings, resume) if may else self._show_state())
+            self._show_state()
+
+    @errors_shown()
+    def _begin(self, study: Study, settings: TrainSettings, resume: bool) -> None:
+        if self.session.study is None or self.session.study.folder != study.folder:
+            return  # another one was opened meanwhile
+        if not resume:  # else the curve goes on
+            self.curve.clear()
+        self.problems = []
+        self.step_times.cancel()
+        self._show_state()
+        self.training.start(study.folder, settings, resume=resume)
 
     def _on_start_clicked(self) -> None:
         """Begin anew; an unfinished training is not lost without asking."""
@@ -306,7 +307,7 @@ class TrainWidget(DockWidget):
     def _show_state(self) -> None:
         state, has_study = self.training.state, self.session.study is not None
         elsewhere = self.left.is_running
-        running = elsewhere or state in _GOING_ON
+        running = elsewhere or state in _GOING_ON or self.room.busy
         self.start_button.setEnabled(has_study and not running)
         self.resume_button.setEnabled(has_study and not running and self._is_resumable())
         self.stop_button.setEnabled(elsewhere or state is TrainingState.TRAINING)
