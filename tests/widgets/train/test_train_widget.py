@@ -479,3 +479,4 @@ def test_a_study_that_was_left_meanwhile_is_not_trained(qtbot, widget, study, mo
     widget.session.open(shutil.copytree(study.folder, tmp_path / "other"))
     qtbot.waitUntil(lambda: not widget.room.busy, timeout=30_000)
     assert started == []
+    assert widget.start_button.isEnabled()

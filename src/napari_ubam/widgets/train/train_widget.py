@@ -149,18 +149,18 @@ class TrainWidget(DockWidget):
             return
         with errors_shown():
             study, settings = self.session.saved_study(), self.form.settings()
-            self.room.look(study, lambda may: self._begin(study, settings, resume) if may else self._show_state())
+            self.room.look(study, lambda may: self._on_room_known(may, study, settings, resume))
             self._show_state()
 
     @errors_shown()
-    def _begin(self, study: Study, settings: TrainSettings, resume: bool) -> None:
-        if self.session.study is None or self.session.study.folder != study.folder:
-            return  # another one was opened meanwhile
+    def _on_room_known(self, may: bool, study: Study, settings: TrainSettings, resume: bool) -> None:
+        self._show_state()
+        if not may or self.session.study is None or self.session.study.folder != study.folder:
+            return  # or another one was opened meanwhile
         if not resume:  # else the curve goes on
             self.curve.clear()
         self.problems = []
         self.step_times.cancel()
-        self._show_state()
         self.training.start(study.folder, settings, resume=resume)
 
     def _on_start_clicked(self) -> None:
