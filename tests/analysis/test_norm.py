@@ -98,19 +98,32 @@ def test_a_part_that_no_reference_subject_moves_has_a_limit_all_the_same():
 def test_only_what_is_beyond_normal_is_kept_of_a_difference():
     difference = np.array([[3.0, -3.0] * 4])
     parts = np.array([[0.1, 1, 1.5, CLEAR]])
-    kept = beyond_normal(difference, parts).reshape(4, 2)
+    kept = beyond_normal(difference, parts, 0.7).reshape(4, 2)
     np.testing.assert_array_equal(kept[:2], 0)
     assert 0 < kept[2, 0] < 3
     np.testing.assert_allclose(kept[:, 1], -kept[:, 0])
     np.testing.assert_allclose(kept[3], difference[0, :2])
-    np.testing.assert_allclose(beyond_normal(difference, 50 * np.ones((1, 4))), difference)
+    np.testing.assert_allclose(beyond_normal(difference, 50 * np.ones((1, 4)), 1.0), difference)
+    np.testing.assert_array_equal(beyond_normal(difference, np.zeros((1, 4)), 1.0), 0)
 
 
-def test_who_deviates_more_keeps_more():
-    parts = np.linspace(0, 4, 200)[:, None]
-    kept = beyond_normal(parts, parts)
+@pytest.mark.parametrize(("limit", "steepest"), [(0.1, 3), (1.0, 7)])
+def test_who_deviates_more_keeps_more(limit, steepest):
+    parts = np.linspace(0, 4, 1000)[:, None]
+    kept = beyond_normal(parts, parts, limit)
     assert (np.diff(kept, axis=0) >= 0).all()
-    assert np.diff(kept, axis=0).max() < 3 * np.diff(parts, axis=0).max()  # nothing jumps as a part passes a limit
+    assert np.diff(kept, axis=0).max() < steepest * np.diff(parts, axis=0).max()  # nothing jumps as a limit is passed
+
+
+def test_one_part_a_little_beyond_its_limit_is_chance_where_the_others_are_not_and_no_chance_where_they_are():
+    difference, limit = np.ones((1, 32)), 0.7
+    alone, among = np.full((1, 16), 0.4), np.full((1, 16), 1.3)
+    alone[0, 0] = among[0, 0] = 1.5
+    assert beyond_normal(difference, alone, limit)[0, 0] == 0
+    assert beyond_normal(difference, among, limit)[0, 0] > 0.5
+    alone[0, 0] = 6  # a wing out: one part, but far beyond what is normal
+    assert beyond_normal(difference, alone, limit)[0, 0] == 1
+    assert (beyond_normal(difference, alone, limit)[0, 2:] == 0).all()
 
 
 def test_what_is_usual_is_not_marked_and_the_normal_limit_stays_one():

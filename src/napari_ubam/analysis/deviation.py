@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from napari_ubam.analysis.matching import Matcher, Movement
-from napari_ubam.analysis.norm import Moments, Norm, beyond_normal, normal_limit
+from napari_ubam.analysis.norm import Moments, Norm, beyond_normal, normal_limit, of_all
 from napari_ubam.analysis.reference import smooth_in_time
 from napari_ubam.analysis.threads import in_threads
 from napari_ubam.analysis.uncertainty import Match, rate_references
@@ -110,14 +110,18 @@ def measure_deviation(
     tell("measuring", len(movements), len(movements))
 
     sure = {n: measured[n][1][movements[n].sure] for n in references}
-    normal = normal_limit([np.concatenate([sure[n] for n in sure if movements[n].subject == s]) for s in subjects])
+    of_subjects = [np.concatenate([sure[n] for n in sure if movements[n].subject == s]) for s in subjects]
+    normal = normal_limit(of_subjects)
+    (normal_of_all,) = normal_limit([of_all(parts / normal) for parts in of_subjects])
     rated = rate_references(matches, references, settings.smooth)
     result = {}
     for name, m in movements.items():
         score, parts = measured[name]
         ranked = np.sort(np.concatenate([measured[n][0] for n in references if movements[n].subject != m.subject]))
         parts = smooth_in_time(parts / normal, m.fps, settings.smooth)
-        beyond = difference[name] if settings.reference == "nearest" else beyond_normal(difference[name], parts)
+        beyond = difference[name]
+        if settings.reference != "nearest":
+            beyond = beyond_normal(beyond, parts, normal_of_all)
         reference = m.posture - matcher.as_own(name, beyond)
         uncertainty, reliable = rated[name]
         result[name] = Deviation(

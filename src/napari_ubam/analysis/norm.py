@@ -17,6 +17,7 @@ LASTING = 0.4  # share of a deviation that is given to what lasts: with more, it
 FRAMES, SUBJECTS = 95.0, 75.0  # percentiles of a reference subject's frames, and of the subjects, that are normal
 USUAL = 0.7  # deviation of a part, in units of the normal limit, that is nothing but what reference subjects show
 CLEAR = 2.0  # in the same units, from which on all of a part's deviation is magnified
+TRUSTED = 1.2  # deviation of all parts together, in units of its own limit, below which single parts are doubted
 LEAST_SHRINKAGE = 0.7  # of a covariance towards equal variances, however many subjects tell of it
 
 
@@ -111,12 +112,21 @@ def normal_limit(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.maximum(limit, 1e-3 * limit.max() + 1e-9)
 
 
-def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def of_all(parts: np.ndarray) -> np.ndarray:
+    """Give the root mean square of the deviations of all parts (T, K), each in units of its limit: (T, 1)."""
+    return np.sqrt((parts**2).mean(-1, keepdims=True))
+
+
+def beyond_normal(difference: np.ndarray, parts: np.ndarray, limit_of_all: float) -> np.ndarray:
     """Keep of a difference what is more than reference subjects show.
 
     Of each part nothing is kept up to the normal limit, and all from `CLEAR` times it on: firm shrinkage (Gao and
     Bruce, Statistica Sinica 7, 1997). A subject is then not made an average one when its deviation is taken away, nor
     a caricature when it is magnified; and what deviates clearly is magnified as far as was asked for.
+
+    Of many parts, one is beyond its limit now and then in any normal subject. So where all parts together deviate by
+    less than `TRUSTED`, each counts for less than it is: what is believed of one follows how much there is to be
+    believed at all (Johnstone and Silverman, The Annals of Statistics 32, 2004).
 
     Parameters
     ----------
@@ -124,12 +134,15 @@ def beyond_normal(difference: np.ndarray, parts: np.ndarray) -> np.ndarray:
         Of postures from what a normal subject would show.
     parts : ndarray, shape (T, K)
         How far each landmark, or entry, deviates; 1 is `normal_limit`.
+    limit_of_all : float
+        The normal limit of what `of_all` gives.
 
     Returns
     -------
     ndarray, shape (T, d)
     """
-    kept = np.clip(CLEAR / (CLEAR - 1) * (1 - 1 / np.maximum(parts, 1e-6)), 0, 1)
+    evidence = parts * np.minimum(of_all(parts) / (TRUSTED * limit_of_all), 1) ** 2
+    kept = np.clip(CLEAR / (CLEAR - 1) * (1 - 1 / np.maximum(evidence, 1e-6)), 0, 1)
     return difference * np.repeat(kept, difference.shape[1] // parts.shape[1], axis=1)
 
 
