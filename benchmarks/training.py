@@ -4,10 +4,10 @@
     python benchmarks/training.py --error 0.15 --minutes 30    # also the time until the code is that good
     python benchmarks/training.py --variants                   # also bfloat16, memory formats and torch.compile
 
-Three trainings on the same crops of the sample cohort, one after the other on one device: the original's way (see
+Trainings on the same crops of the sample cohort, one after the other on one device: the original's way (see
 `original.py`), the same network and batch through this package (`--objective order --encoder caffenet`), and this
-package's default (`--objective landmarks`, batches of 16 pairs). Their crops are the cohort's, of 128 px; the
-network's own 227 px would make the original's files larger and its reading slower.
+package's default (`--objective landmarks`); each of ours also with `--precision mixed`. Their crops are the cohort's,
+of 128 px; the network's own 227 px would make the original's files larger and its reading slower.
 
 A frame is counted when the network is trained on it, once a step: 192 a step for 24 clips of 8 frames, whose shuffled
 copies are the same frames again, and 32 for 16 pairs, whose deformed copies are not counted either. The first step is
@@ -42,6 +42,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_postures
+from napari_ubam.models.precision import in_precision
 from napari_ubam.progress import silent
 from napari_ubam.settings import TrainSettings
 from napari_ubam.training.bank import Footage
@@ -152,7 +153,7 @@ def our_way(
     module = recipe.make()
 
     def train() -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, in_precision(settings.precision, module, device):
             fit(
                 module, stage, device=device, seed=0, seconds=None, checkpoint=Path(folder) / "posture.safetensors",
                 report=silent, log=Log(Path(folder) / "log.csv"),
@@ -265,11 +266,16 @@ def main() -> None:
         cohort = sample_walkers(Path(folder), *numbers, n_looks=0, measures=load_measures(None))
         footage = cohort.footage
         write_crops(footage, Path(folder) / "crops")
-        paper = TrainSettings(objective="order", encoder="caffenet")
+        settings, paper = TrainSettings(), TrainSettings(objective="order", encoder="caffenet")
+        mixed = {"precision": "mixed"}
         ways: dict[str, Callable[[], Way]] = {
             "the original's way": lambda: original_way(Path(folder) / "crops", given.batch, given.workers, device),
             "the same network, our pipeline": lambda: our_way(footage, paper, device, given.batch // 2, LENGTH),
-            "our default": lambda: our_way(footage, TrainSettings(), device, None, 2),
+            "the same in mixed precision": lambda: our_way(
+                footage, paper.model_copy(update=mixed), device, given.batch // 2, LENGTH
+            ),
+            "our default": lambda: our_way(footage, settings, device, None, 2),
+            "the same, mixed": lambda: our_way(footage, settings.model_copy(update=mixed), device, None, 2),
         }
         found: dict[str, tuple[float, float]] = {}
         rows: dict[str, dict[str, str]] = {}

@@ -14,6 +14,7 @@ Objective = Literal["landmarks", "contrastive", "order"]
 EncoderKind = Literal["small", "caffenet"]
 GeneratorKind = Literal["warp", "vae"]
 Preset = Literal["quick", "standard", "thorough"]
+Precision = Literal["single", "mixed"]
 Mirrored = Literal["auto", "yes", "no"]
 ReferenceKind = Literal["context", "nearest"]
 Turn = Literal["none", "body"]
@@ -140,6 +141,11 @@ class TrainSettings(Settings):
         description="How a posture is drawn. 'warp' moves the pixels of the original frame and keeps its sharpness; "
         "'vae' is the paper's, which draws a new 128-px image. With posture objectives other than 'landmarks', "
         "'vae' is used.",
+    )  # fmt: skip
+    precision: Precision = Field(
+        "single", title="Precision",
+        description="In how many bits networks are trained. 'single': 32. 'mixed': convolutions and linear layers in "
+        "bfloat16, of 16 bits: faster on GPUs, and on processors that have it (AMX); slower on others.",
     )  # fmt: skip
     n_landmarks: int = Field(
         16, ge=4, le=64, title="Landmarks",

@@ -82,7 +82,7 @@ def test_times_are_foretold_from_an_earlier_training_of_the_same_kind(models: Pa
     steps = STEPS["standard"]
     expected = steps.posture * posture.seconds / posture.step + steps.behaviour * behaviour.seconds / behaviour.step
     assert seconds["standard"] == pytest.approx(expected)
-    for other in ({"objective": "contrastive"}, {"generator": "vae"}, {"device": "cuda:0"}):
+    for other in ({"objective": "contrastive"}, {"generator": "vae"}, {"device": "cuda:0"}, {"precision": "mixed"}):
         assert step_times(run, TrainSettings(**other), 32) == {}
     assert step_times(run, settings, 64) == {}
     assert step_times(replace(run, version="0.0.1"), settings, 32) == {}  # its batches may have had another size

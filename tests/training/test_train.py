@@ -131,6 +131,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not any(torch.equal(one[k], other[k]) for k in one if k.endswith("head.weight"))
 
 
+def test_mixed_precision_gives_nearly_the_same_weights_in_32_bits(complete: Complete) -> None:
+    exact, mixed = weights(complete()), weights(complete(precision="mixed"))
+    assert {value.dtype for value in mixed.values()} == {torch.float32}
+    moved = [(mixed[k] - exact[k]).abs().max() for k in exact]
+    assert max(moved) > 0
+    assert max(moved) < 0.05
+
+
 @pytest.mark.parametrize(
     ("stops", "values"),
     [
@@ -139,6 +147,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
         ([(TOGETHER, 5)], {}),  # at the last step of a stage
         ([("postures", 20)], {}),  # between two stages
         ([("behaviour", 5)], {}),
+        ([(TOGETHER, 3), ("behaviour", 2)], {"precision": "mixed"}),
         *(
             ([("posture", 1), ("posture", 4), ("posture", 5), ("generator", 1), ("generator", 2), ("behaviour", 3)], v)
             for v in ({"objective": "order"}, {"objective": "contrastive"}, {"generator": "vae"})

@@ -64,6 +64,8 @@ def step_times(run: Run, settings: TrainSettings, crop_size: int) -> dict[str, f
     """
     if (run.version, run.crop_size) != (__version__, crop_size):
         return {}
+    if run.settings.get("precision", "single") != settings.precision:
+        return {}
     if (settings.objective, settings.encoder, settings.generator) != (run.objective, run.encoder, run.generator):
         return {}
     if settings.device not in ("auto", run.device):

@@ -14,6 +14,7 @@ from napari_ubam.errors import ModelError
 from napari_ubam.files import clear_errors, write_text
 from napari_ubam.models.device import pick_device
 from napari_ubam.models.encode import encode_postures
+from napari_ubam.models.precision import in_precision
 from napari_ubam.models.store import load_model, save_model
 from napari_ubam.models.vae import VaeGenerator
 from napari_ubam.progress import Progress, Report
@@ -150,11 +151,12 @@ class _Run:
         seconds = self.settings.minutes * 60 * share if self.settings.minutes else None
         checkpoint = self.folder / f"{next(iter(parts))}{CHECKPOINT}"
         start = time.monotonic()
-        done = fit(
-            module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
-            report=self.report, log=Log(self.folder / LOG),
-            gallery=self.gallery if hasattr(module, "posture") else None,
-        )  # fmt: skip
+        with in_precision(self.settings.precision, module, self.device):
+            done = fit(
+                module, stage, device=self.device, seed=self.settings.seed, seconds=seconds, checkpoint=checkpoint,
+                report=self.report, log=Log(self.folder / LOG),
+                gallery=self.gallery if hasattr(module, "posture") else None,
+            )  # fmt: skip
         record = {
             "steps": done.step,
             "batch": done.batch,

@@ -39,6 +39,7 @@ _AT_CLOSE = (
     "Stop it with a checkpoint, from which Resume goes on? Or leave it running without napari? "
     "The Train widget will show it when the study is opened again."
 )
+_FOLDED = {"seed", "objective", "encoder", "generator", "precision", "n_landmarks", "clip_seconds", "clip_stride"}
 _MILLISECONDS_BETWEEN_LOOKS = 2000
 _LOG_HEIGHT = 120  # px: so that the curve keeps its place in a small window
 _GOING_ON = (TrainingState.TRAINING, TrainingState.STOPPING)  # the first before its process has begun
@@ -68,7 +69,7 @@ class TrainWidget(DockWidget):
         self.form = SettingsForm(
             TrainSettings(),
             choices={"device": ["auto", "cpu"]},
-            folded={"seed", "objective", "encoder", "generator", "n_landmarks", "clip_seconds", "clip_stride"},
+            folded=_FOLDED,
         )
         self.start_button = button("Start", "Train from the beginning.", self._on_start_clicked)
         self.stop_button = button(
