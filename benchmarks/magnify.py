@@ -33,7 +33,7 @@ from sklearn.metrics import roc_auc_score
 from napari_ubam import pipeline
 from napari_ubam.models.store import load_config
 from napari_ubam.sample import SampleRecording, make_cohort
-from napari_ubam.settings import DeviateSettings, MagnifySettings
+from napari_ubam.settings import CheckSettings, DeviateSettings, MagnifySettings
 from napari_ubam.study import Recording, Study, read_embedding, read_result
 from napari_ubam.video import open_frames
 
@@ -134,6 +134,19 @@ def score_pictures(
     return table | {"heatmap inside healthy / impaired": healthy / impaired}
 
 
+def score_abnormality(study: Study) -> dict[str, float]:
+    """Say how many more frames a one-class machine of other reference subjects calls abnormal after magnification."""
+    for problem in pipeline.check_magnification(study, CheckSettings(n_shuffles=1)):
+        print(problem, file=sys.stderr)
+    table = read_result(study, "magnification_groups", "check").set_index(["measure", "group"])["mean"]
+    rows = {}
+    for group in dict.fromkeys(r.group for r in study.recordings):
+        before, after = (float(table["pixels_" + when, group]) for when in ("before", "after"))
+        rows[f"abnormal {group} frames, by their pixels, before [%]"] = before
+        rows[f"the same after - before, {group} [points]"] = after - before
+    return rows
+
+
 def wing_share(study: Study, keypoints: Path, n_frames: int) -> dict[str, float]:
     """Tell the share of the heatmap of wing-out frames that lies on the spread wing, and that on an area as large."""
     rows = {}
@@ -202,6 +215,7 @@ def main() -> None:
                 else:
                     found = score_subjects(copy)
                     found |= score_pictures(copy, truth, measures, given.subjects, given.frames)
+                    found |= score_abnormality(copy)
             columns[f"{folder.name}: {generator}, {reference}"] = found
     rows: dict[str, dict[str, str]] = {}
     for column, found in columns.items():
