@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 
-from napari_ubam.errors import VideoError
+from napari_ubam.errors import UbamError, VideoError
 from napari_ubam.video.images import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from napari_ubam.video.length import length_by_header
 from napari_ubam.video.open import open_frames
 from napari_ubam.video.packets import opened
 from napari_ubam.video.raw_arrays import ARRAY_SUFFIXES
+
+_log = logging.getLogger("napari_ubam")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,16 @@ def glance(path: str | Path) -> Glance:
         If it is missing, or none that can be read.
     """
     path = Path(path)
+    try:
+        return _glance(path)
+    except UbamError:
+        raise
+    except Exception as error:  # of a library, at a file such as it never saw: the look at other files goes on
+        _log.exception("%s", path)
+        raise VideoError(f"{path} cannot be read ({error}). Convert it to another format, or leave it out.") from error
+
+
+def _glance(path: Path) -> Glance:
     if path.is_dir() or path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES, *ARRAY_SUFFIXES):
         with open_frames(path) as source:
             return Glance(len(source), source.fps, source[0])

@@ -4,6 +4,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMessageBox
 
 from napari_ubam.study import read_table
 from napari_ubam.widgets.session import Session
+from napari_ubam.widgets.study import study_facts
 from napari_ubam.widgets.study.study_panel import StudyPanel
 
 
@@ -178,3 +179,19 @@ def test_the_table_is_exported(panel, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "other" / "t.csv"), ""))
     trigger(panel, "Export")
     assert tuple(read_table(tmp_path / "other" / "t.csv")) == panel.session.recordings
+
+
+def test_a_look_that_fails_is_told_and_the_other_files_are_looked_at(qtbot, panel, monkeypatch, notifications):
+    look_at, failed = study_facts._look_at, []
+
+    def fail_once(recordings, known):
+        if not failed:
+            failed.append(recordings)
+            raise RuntimeError("a mistake of ours")
+        return look_at(recordings, known)
+
+    monkeypatch.setattr(study_facts, "_AT_ONCE", 1)
+    monkeypatch.setattr(study_facts, "_look_at", fail_once)
+    recordings = panel.session.recordings
+    qtbot.waitUntil(lambda: all(panel.facts.of(x) is not None for x in recordings[1:]), timeout=10_000)
+    assert notifications == ["a mistake of ours"]

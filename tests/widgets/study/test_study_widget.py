@@ -184,6 +184,33 @@ def test_what_is_no_recording_is_told_of_by_name_and_left_out(qtbot, widget, vid
     assert [line.split(" ")[0] for line in lines] == [str(tmp_path / x) for x in ("notes.md", "walk_9.mp4", "empty")]
 
 
+def test_a_library_that_fails_at_one_file_keeps_no_other_out(qtbot, widget, videos, monkeypatch, notifications):
+    def fail(container, stream):
+        if container.name.endswith("walk_1.mkv"):
+            raise RuntimeError("a mistake of a library")
+        return 8
+
+    monkeypatch.setattr("napari_ubam.video.glance.length_by_header", fail)
+    drop(widget, *videos[:3])
+    looked_at(qtbot, widget)
+    assert names(widget) == ["walk_0", "walk_2"]
+    assert "walk_1.mkv cannot be read (a mistake of a library)" in notifications[-1]
+
+
+def test_files_at_which_the_look_fails_do_not_come_again(qtbot, widget, videos, monkeypatch, notifications):
+    def fail(paths, report):
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_ubam.widgets.study.add_recordings.videos_in", fail)
+        drop(widget, videos[0])
+        looked_at(qtbot, widget)
+    assert notifications == ["a mistake of ours"]
+    drop(widget, videos[1])
+    looked_at(qtbot, widget)
+    assert names(widget) == ["walk_1"]
+
+
 def drop(widget, *paths):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])

@@ -80,23 +80,24 @@ class Looked:
 
     Attributes
     ----------
-    n : int
-        How many files and folders were looked at.
     recordings : list of Path
         Those that can be read, and the videos in folders.
     problems : dict of Path to str
         Why others cannot.
     """
 
-    n: int
     recordings: list[Path]
     problems: dict[Path, str]
 
 
-def look_at(coming: Sequence[Path], report: Report) -> Looked:
-    """Tell which files are recordings, in a thread; ``coming`` may grow meanwhile."""
+def look_at(coming: list[Path], report: Report) -> Looked:
+    """Tell which files are recordings, in a thread.
+
+    They are taken out of ``coming``, so that none is looked at again whatever happens; those that come meanwhile stay.
+    """
     paths = list(coming)
-    looked = Looked(len(paths), [], {})
+    del coming[: len(paths)]
+    looked = Looked([], {})
     videos = videos_in(paths, report)
     for i, path in enumerate(videos):
         report(Progress("looking at files", i, len(videos)))

@@ -18,6 +18,7 @@ from napari_ubam.study import Recording, Study
 from napari_ubam.study.state import State, states
 from napari_ubam.video.glance import Glance, glance
 from napari_ubam.widgets.latest_call import LatestCall
+from napari_ubam.widgets.notices import tell_error
 from napari_ubam.widgets.session import Session, Table
 
 PICTURE = 256  # px: the longer side of the region's picture
@@ -82,7 +83,9 @@ class StudyFacts(QObject):
         self._closed = Event()
         self._files, self._judged = LatestCall(self), LatestCall(self)
         self._files.done.connect(self._on_looked)
+        self._files.failed.connect(self._on_failed)
         self._judged.done.connect(self._on_judged)
+        self._judged.failed.connect(tell_error)
         self._later, self._told = _timer(self, self._look), _timer(self, self.changed.emit)
         for signal in (session.table_changed, session.study_changed, session.results_changed):
             signal.connect(self.look_again)
@@ -137,6 +140,10 @@ class StudyFacts(QObject):
         self._facts |= found
         if found and not self._told.isActive():
             self._told.start()
+        self._look_at_some()
+
+    def _on_failed(self, error: Exception) -> None:
+        tell_error(error)
         self._look_at_some()
 
     def _on_judged(self, found: dict[str, State]) -> None:

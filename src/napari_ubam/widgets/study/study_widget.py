@@ -344,7 +344,6 @@ class StudyWidget(DockWidget):
         self.panel.facts.close()
 
     def _on_looked(self, looked: Looked) -> None:
-        del self._coming[: looked.n]
         if looked.problems:  # napari shows the first line until the message is unfolded
             names = ", ".join(path.name for path in looked.problems)
             warn_of_problems([f"Not added: {names}.", *looked.problems.values()])
