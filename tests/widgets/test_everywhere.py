@@ -2,12 +2,15 @@
 
 import threading
 
+import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from napari._qt.utils import QImg2array
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -24,6 +27,7 @@ from napari_ubam.widgets.embedding.embedding_widget import EmbeddingWidget
 from napari_ubam.widgets.embedding.ethogram_widget import EthogramWidget
 from napari_ubam.widgets.embedding.lanes_view import LanesView
 from napari_ubam.widgets.embedding.map_view import MapView
+from napari_ubam.widgets.focus_ring import FocusRing
 from napari_ubam.widgets.groups.compare_widget import CompareWidget
 from napari_ubam.widgets.keypoints.keypoints_widget import KeypointsWidget
 from napari_ubam.widgets.magnify.magnify_widget import MagnifyWidget
@@ -140,6 +144,42 @@ def test_tab_goes_through_the_controls_as_they_are_read(make_napari_viewer, kind
         at = at.nextInFocusChain()
     assert chain == stops
     assert set(stops) >= {x for x in widget.findChildren(QAbstractButton) if type(x).__name__ == "QPushButton"}
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_control_that_the_keys_go_to_is_seen(qtbot, make_napari_viewer, study, kind, theme):
+    viewer = make_napari_viewer()
+    viewer.theme = theme
+    widget = open_in(viewer, kind)
+    widget.session.open(study.folder)
+    idle(qtbot, widget)
+    unseen = []
+    for control in in_order(widget):
+        if not control.focusPolicy() & Qt.FocusPolicy.TabFocus or not control.isVisibleTo(widget):
+            continue
+        pictures = []
+        for focused in (None, None, control):  # the first lays it out
+            QApplication.instance().focusChanged.emit(None, focused)
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+            pictures.append(QImg2array(control.grab().toImage()).astype(int))
+        changed = (np.abs(pictures[2] - pictures[1]).max(axis=-1) > 100).sum()
+        if changed < control.width() + control.height():  # half of a line around it
+            unseen.append((type(control).__name__, control.accessibleName()))
+    QApplication.instance().focusChanged.emit(control, None)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert unseen == []
+    assert widget.findChildren(FocusRing) == []
+
+
+def test_the_line_around_a_control_stays_around_it(qtbot, make_napari_viewer):
+    line = QLineEdit()
+    qtbot.addWidget(line)
+    line.resize(80, 20)
+    line.show()
+    ring = FocusRing(line, make_napari_viewer())
+    line.resize(120, 30)
+    assert ring.geometry() == line.rect()
 
 
 def test_the_order_in_which_a_widget_is_read(qtbot):

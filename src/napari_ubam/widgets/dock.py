@@ -10,6 +10,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
+    QApplication,
     QComboBox,
     QDockWidget,
     QHBoxLayout,
@@ -20,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ubam.progress import Progress, Report
+from napari_ubam.widgets.focus_ring import FocusRing
 from napari_ubam.widgets.notices import errors_shown, tell_error
 from napari_ubam.widgets.opening import Opening
 from napari_ubam.widgets.progress_row import ProgressRow, time_in_words
@@ -59,6 +61,7 @@ class DockWidget(QWidget):
         self.progress.cancel_requested.connect(self._on_cancel_requested)
         self.opening = Opening(self.viewer, self)
         self.destroyed.connect(self.opening.stopped.set)  # the viewer was closed
+        QApplication.instance().focusChanged.connect(self._on_focus_changed)
         self.column = QVBoxLayout(self)
         self._was_docked = False
         self._is_new = False  # it was docked just now
@@ -185,6 +188,13 @@ class DockWidget(QWidget):
             layout.invalidate()
             layout.activate()  # else the window may not become smaller yet
             window.resize(window.width(), height)
+
+    def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        """Show which of the controls the keys go to."""
+        for ring in self.findChildren(FocusRing):
+            ring.deleteLater()
+        if now is not None and self.isAncestorOf(now):
+            FocusRing(now, self.viewer)
 
     def _on_running_changed(self, running: bool) -> None:
         """Enable or disable what must not be used while a step runs."""

@@ -170,9 +170,6 @@ class LanesView(QWidget):
             x = self.x_of(self.marked + 0.5)
             painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
         painter.setClipping(False)
-        if self.hasFocus():
-            painter.setPen(QPen(self.palette().highlight().color(), 1))
-            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -289,9 +289,6 @@ class MapView(QWidget):
         if self._loop:
             painter.setPen(QPen(text, 1.5, Qt.PenStyle.DashLine))
             painter.drawPolygon(QPolygonF([QPointF(*place) for place in self._loop]))
-        if self.hasFocus():
-            painter.setPen(QPen(self.palette().highlight().color(), 1))
-            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
 
     def _set_hovered(self, row: int) -> None:
         if row != self._hovered:
