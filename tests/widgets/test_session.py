@@ -151,3 +151,19 @@ def test_a_draft_that_cannot_be_written_is_told(qapp, drafts, recordings):
     session.edit(recordings=recordings)
     session.save_by_itself()
     assert str(drafts) in session.problem
+
+
+def test_a_study_whose_folder_is_gone_is_not_made_a_second_time(qapp, drafts, study):
+    session = Session()
+    session.open(study.folder)
+    moved = study.folder.rename(study.folder.with_name("moved"))
+    session.edit(reference="impaired")
+    assert not session.save_by_itself()
+    assert "gone" in session.problem
+    assert session.draft.exists()
+    with pytest.raises(StudyError, match="gone"):
+        session.save()
+    assert not study.folder.exists()
+    moved.rename(study.folder)
+    assert session.save_by_itself()
+    assert Study.open(study.folder).reference == "impaired"

@@ -20,17 +20,16 @@ _DELAY = 500  # milliseconds from a change until it is kept: a slider tells of m
 
 
 def last_study() -> Path | None:
-    """Give the folder of the study that was open last, if it is there still."""
+    """Give the folder of the study that was open last, which may be gone by now."""
     settings = _settings()
-    folder = Path(settings.study.last) if settings is not None and settings.study.last else None
-    return folder if folder is not None and (folder / "study.toml").is_file() else None
+    return Path(settings.study.last) if settings is not None and settings.study.last else None
 
 
-def remember_study(folder: Path) -> None:
-    """Remember that this study was open last."""
-    settings = _settings()
-    if settings is not None and settings.study.last != str(folder):
-        settings.study.last = str(folder)
+def remember_study(folder: Path | None) -> None:
+    """Remember that this study was open last, or that none was."""
+    settings, last = _settings(), "" if folder is None else str(folder)
+    if settings is not None and settings.study.last != last:
+        settings.study.last = last
 
 
 def last_widgets() -> list[str]:

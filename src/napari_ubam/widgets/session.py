@@ -161,9 +161,11 @@ class Session(QObject):
         Raises
         ------
         StudyError
-            If something in the table is not right, or ``folder`` holds another study already.
+            If something in the table is not right, ``folder`` holds another study already, or the study was moved.
         """
         if self.study is not None:
+            if not (self.study.folder / SETTINGS_FILE).is_file():  # else a second one would be made of it
+                raise StudyError("the study's folder is gone. Put it back, or Open the study where it is now.")
             study = self.study.replace(recordings=self.recordings, reference=self.reference, settings=self.settings)
             study.save()
         elif self.folder is not None:
@@ -188,7 +190,7 @@ class Session(QObject):
         self._soon.stop()
         if self.modified and self.study is not None:
             try:
-                if self.study.stamp() != self._on_disk:
+                if self.study.stamp() not in ((), self._on_disk):  # that it is gone is told when it is saved
                     raise StudyError(
                         "another program has changed the study. Save to write over that, or Open the study again."
                     )

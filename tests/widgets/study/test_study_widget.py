@@ -403,14 +403,6 @@ def test_the_widgets_that_were_open_are_offered_with_it(remembered, make_napari_
     assert "as then" not in widget.offers.last.text()
 
 
-def test_a_study_that_is_gone_is_not_offered(qtbot, remembered, make_napari_viewer, study):
-    remembered.study.last = str(study.folder)
-    (study.folder / "study.toml").unlink()
-    widget = StudyWidget(make_napari_viewer())
-    qtbot.addWidget(widget)
-    assert widget.offers.last.isHidden()
-
-
 def test_changes_survive_closing_the_widget(widget, study):
     widget.open_study(study.folder)
     widget.panel.table.edit([0], "Session", "2")
@@ -436,6 +428,24 @@ def test_a_table_that_cannot_be_saved_is_a_message_and_is_kept(
     assert "already" in notifications[-1]
     assert names(widget) == ["walk_0"]
     assert widget.session.folder is None
+
+
+def test_a_last_study_that_is_gone_is_told_and_can_be_forgotten(qtbot, remembered, make_napari_viewer, study):
+    remembered.study.last = str(study.folder)
+    widget = StudyWidget(make_napari_viewer())
+    qtbot.addWidget(widget)
+    moved = study.folder.rename(study.folder.with_name("moved"))
+    widget.offers.last.linkActivated.emit(study.folder.as_uri())  # it was there when it was offered
+    assert "is not in" in widget.offers.last.text()
+    assert widget.session.study is None
+    moved.rename(study.folder)  # such as on a disk that was not plugged in
+    widget.session.clear()
+    assert "Go on with the last study" in widget.offers.last.text()
+    study.folder.rename(moved)
+    widget.session.clear()
+    widget.offers.last.linkActivated.emit("forget")
+    assert widget.offers.last.isHidden()
+    assert remembered.study.last == ""
 
 
 def test_settings_of_the_study_are_saved(widget, study):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from html import escape
@@ -13,14 +14,15 @@ from qtpy.QtCore import QMargins, Qt, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_ubam.study.drafts import Draft
+from napari_ubam.study.study import SETTINGS_FILE
 from napari_ubam.widgets.notices import errors_shown
-from napari_ubam.widgets.remembered import last_study
+from napari_ubam.widgets.remembered import last_study, remember_study
 from napari_ubam.widgets.session import Session, offered_drafts
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_RESTORE, _DISCARD, _WIDGETS = "restore", "discard", "widgets"
+_RESTORE, _DISCARD, _WIDGETS, _FORGET = "restore", "discard", "widgets", "forget"
 
 
 class Offers(QWidget):
@@ -29,7 +31,7 @@ class Offers(QWidget):
     Attributes
     ----------
     last : QLabel
-        Offers the study that was open last.
+        Offers the study that was open last, or says that it is gone.
     draft : QLabel
         Offers the table that was not saved: of the study that is open, or the newest where none is.
     """
@@ -66,10 +68,14 @@ class Offers(QWidget):
         return f'<a href="{to}" style="color: {get_theme(self.viewer.theme).text.as_hex()}">{escape(text)}</a>'
 
     def _on_last_taken(self, link: str) -> None:
-        if (last := last_study()) is not None:
+        last = last_study()
+        if link == _FORGET:
+            remember_study(None)
+        elif last is not None and _is_study(last):
             self.study_requested.emit(last)
             if link == _WIDGETS:
                 self.widgets_requested.emit(self._widgets())
+        self._show()
 
     def _widgets(self) -> list[str]:
         """Name the widgets that were open last, and are not now."""
@@ -94,10 +100,7 @@ class Offers(QWidget):
     def _show(self) -> None:
         last = last_study() if self.session.study is None and not self.session.recordings else None
         if last is not None:
-            text = f"Go on with the last study: {self._link(last.as_uri(), last.name)}"
-            if widgets := self._widgets():
-                text += f", or {self._link(_WIDGETS, f'with {_in_words(widgets)} as then')}"
-            self.last.setText(text)
+            self.last.setText(self._offer_of(last) if _is_study(last) else self._told_of_gone(last))
             self.last.setToolTip(str(last))
         path = self._offered()
         if path is not None:
@@ -106,6 +109,21 @@ class Offers(QWidget):
         self.last.setVisible(last is not None)
         self.draft.setVisible(path is not None)
         self.setVisible(last is not None or path is not None)
+
+    def _offer_of(self, last: Path) -> str:
+        text = f"Go on with the last study: {self._link(last.as_uri(), last.name)}"
+        if widgets := self._widgets():
+            text += f", or {self._link(_WIDGETS, f'with {_in_words(widgets)} as then')}"
+        return text
+
+    def _told_of_gone(self, last: Path) -> str:
+        where = escape(str(last)).replace(os.sep, f"{os.sep}&#8203;")  # so that a long one is wrapped
+        forget = self._link(_FORGET, "forget it")
+        return f"The last study is not in {where} any more. If it was moved, Open… it there, or {forget}."
+
+
+def _is_study(folder: Path) -> bool:
+    return (folder / SETTINGS_FILE).is_file()
 
 
 def _link_label(name: str) -> QLabel:
