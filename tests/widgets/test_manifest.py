@@ -1,7 +1,6 @@
 import importlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from napari.settings import get_plugin_settings
@@ -71,7 +70,7 @@ def test_the_last_study_is_one_of_napari_s_settings(make_napari_viewer, study):
     remember_study(study.folder)
     assert last_study() == study.folder
     assert get_plugin_settings("napari-ubam").study.last == str(study.folder)
-    remember_study(Path("gone"))
+    remember_study(None)
     assert last_study() is None
 
 

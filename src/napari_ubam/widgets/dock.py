@@ -153,6 +153,13 @@ class DockWidget(QWidget):
         if window.height() > window.minimumSizeHint().height():
             self._height = window.height()
 
+    def main_window(self) -> QWidget:
+        """Give napari's window, also where the dock floats: it is then a window of its own."""
+        at: QWidget = self
+        while (above := at.parentWidget()) is not None:
+            at = above
+        return at
+
     def _remember_dock(self) -> None:
         title = getattr(self.parent(), "name", "")
         if title.endswith(_OURS) and not self._dock:

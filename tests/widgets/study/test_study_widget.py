@@ -6,8 +6,8 @@ import pytest
 import zarr
 from PIL import Image
 from qtpy.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
+from qtpy.QtGui import QCloseEvent, QDropEvent
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMainWindow, QMessageBox
 
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Study, write_table
@@ -314,6 +314,22 @@ def test_unsaved_changes_are_asked_about(qtbot, widget, videos, tmp_path, monkey
     answer(monkeypatch, QMessageBox.StandardButton.Discard)
     widget._on_new_clicked()
     assert names(widget) == []
+
+
+@pytest.mark.parametrize("floating", [False, True])
+def test_closing_napari_asks_about_unsaved_changes_where_another_tab_is_in_front(
+    qtbot, widget, videos, monkeypatch, floating
+):
+    window = widget.viewer.window._qt_window
+    monkeypatch.setattr(QMainWindow, "isVisible", lambda window: True)
+    add_files(qtbot, widget, videos)
+    widget.parent().setFloating(floating)
+    widget.parent().hide()
+    answer(monkeypatch, QMessageBox.StandardButton.Cancel)
+    assert widget.eventFilter(window, QCloseEvent())
+    assert not widget.eventFilter(widget.parent(), QCloseEvent())  # hiding a dock closes nothing
+    answer(monkeypatch, QMessageBox.StandardButton.Discard)
+    assert not widget.eventFilter(window, QCloseEvent())
 
 
 def test_a_table_that_was_not_saved_is_offered_again(widget, recordings, monkeypatch):

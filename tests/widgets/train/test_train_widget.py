@@ -7,7 +7,7 @@ import threading
 import pytest
 from qtpy.QtCore import QProcess
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QMainWindow, QMessageBox
 
 from napari_ubam.progress import Progress
 from napari_ubam.settings import StudySettings, TrainSettings
@@ -140,11 +140,14 @@ def choose(monkeypatch, text):
 def close_window(widget):
     """Tell whether the main window would close."""
     event = QCloseEvent()
-    return not widget.eventFilter(widget.window(), event)
+    return not widget.eventFilter(widget.viewer.window._qt_window, event)
 
 
-def test_closing_napari_asks_what_becomes_of_the_training(qtbot, widget, monkeypatch):
-    monkeypatch.setattr(widget, "isVisible", lambda: True)
+@pytest.mark.parametrize("place", ["in front", "floating", "behind another tab"])
+def test_closing_napari_asks_what_becomes_of_the_training(qtbot, widget, monkeypatch, place):
+    monkeypatch.setattr(QMainWindow, "isVisible", lambda window: True)
+    widget.parent().setFloating(place == "floating")
+    widget.parent().setVisible(place != "behind another tab")
     assert close_window(widget)  # nothing to ask
     run(qtbot, widget, WAIT_FOR_STOP)
     choose(monkeypatch, "Cancel")

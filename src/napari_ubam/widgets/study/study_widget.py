@@ -326,13 +326,14 @@ class StudyWidget(DockWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Watch the main window, to ask about unsaved changes before it closes."""
         super().showEvent(event)
-        self.window().installEventFilter(self)
+        self.main_window().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ask about unsaved changes when the main window is about to close; look at files when it is come back to."""
-        if event.type() == QEvent.Type.WindowActivate and watched is self.window():
+        is_main = watched is self.main_window()
+        if event.type() == QEvent.Type.WindowActivate and is_main:
             self.panel.facts.look_again()
-        closing = event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible()
+        closing = event.type() == QEvent.Type.Close and is_main and watched.isVisible()
         if closing and not self.may_leave():
             event.ignore()
             return True

@@ -343,11 +343,11 @@ class TrainWidget(DockWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Watch the main window, to ask before it closes while a training goes on."""
         super().showEvent(event)
-        self.window().installEventFilter(self)
+        self.main_window().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ask what becomes of a training when the main window is about to close."""
-        closing = event.type() == QEvent.Type.Close and watched is self.window() and self.isVisible()
+        """Ask what becomes of a training when the main window is about to close, also where another tab is in front."""
+        closing = event.type() == QEvent.Type.Close and watched is self.main_window() and watched.isVisible()
         if closing and self.training.is_running and not self._may_close():
             event.ignore()
             return True
