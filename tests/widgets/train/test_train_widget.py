@@ -238,6 +238,16 @@ def test_a_crash_is_told_with_its_log_and_can_be_tried_again_smaller(qtbot, widg
     assert Study.open(started[0]).settings.crop_size == 96
 
 
+def test_after_a_crash_it_says_what_can_be_resumed_and_shows_no_empty_log(qtbot, widget, monkeypatch):
+    monkeypatch.setattr("napari_ubam.widgets.train.train_widget.can_resume", lambda models: True)
+    run(qtbot, widget, "import os\nos._exit(3)")
+    wait_for(qtbot, widget, TrainingState.FAILED)
+    assert (
+        widget.status.text() == "Training ended unexpectedly (exit code 3).\nResume goes on from the last checkpoint."
+    )
+    assert widget.log_fold.isHidden()
+
+
 @pytest.mark.parametrize(("error", "offered"), [("DeviceError", True), ("StudyError", False)])
 def test_trying_smaller_is_offered_where_it_may_help(qtbot, widget, error, offered):
     run(qtbot, widget, f"say(event='end', state='failed', message='No.', error='{error}')")

@@ -69,6 +69,14 @@ def test_a_crash_shows_the_end_of_the_log_and_a_new_start_is_possible(qtbot, pro
     assert process.message == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_where_the_system_ends_it_memory_is_named(qtbot, process):
+    run(process, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    wait_for(qtbot, process, TrainingState.FAILED)
+    assert "lack of memory" in process.message.splitlines()[0]
+    assert process.needs_less
+
+
 def test_a_program_that_is_not_there_is_a_failure(qtbot, process):
     process.run(["no-such-program-anywhere"])
     wait_for(qtbot, process, TrainingState.FAILED)

@@ -47,6 +47,7 @@ _TIMES_UNKNOWN = "How long it takes is told once it trains."
 _AS_BEFORE, _AS_TRIED = "How long: going by the last training.", "How long: going by some steps, tried out here."
 _MEASURING = "How long it takes here is being tried out…"
 _ELSEWHERE = "Being trained by a process of its own, which goes on when napari is closed. Stop writes a checkpoint."
+_RESUMABLE = "Resume goes on from the last checkpoint."
 _UNFINISHED = "There is an unfinished training: Resume goes on with it."
 _IN_WORDS = {
     TrainingState.IDLE: "Not trained in this session.",
@@ -318,7 +319,9 @@ class TrainWidget(DockWidget):
         words = _ELSEWHERE if elsewhere else _IN_WORDS[state]
         if state is TrainingState.IDLE and self.resume_button.isEnabled():
             words = _UNFINISHED
-        self.status.setText("\n".join([words, why, *map(str, self.problems)]).strip())
+        if state is TrainingState.FAILED and self.resume_button.isEnabled():
+            why = f"{why}\n{_RESUMABLE}"
+        self.status.setText("\n".join(filter(None, [words, why, *map(str, self.problems)])))
         self.log.setPlainText(log)
         self.log_fold.setVisible(bool(log))
         smaller = smaller_crop(self.session.settings.crop_size)

@@ -19,6 +19,8 @@ from napari_ubam.training.runs import can_resume
 SECONDS_TO_STOP = 10.0  # how long a process may take to write its checkpoint when the viewer closes
 LOG_FILE = "left_running.log"  # among the models: what a training said that was left running
 _LENGTH_OF_LOG = 4000  # characters
+_KILLED = 9  # signal of Linux and macOS to a process that gets no word in
+_ENDED_BY_THE_SYSTEM = "The system ended the training, most often for lack of memory."
 
 
 class TrainingState(Enum):
@@ -144,13 +146,14 @@ class TrainingProcess(QObject):
         if error == QProcess.ProcessError.FailedToStart:  # then there is no `finished`
             self._finish(TrainingState.FAILED, f"Training could not be started: {self._process.errorString()}.")
 
-    def _on_finished(self, code: int) -> None:
+    def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._on_output()
         self._on_error_output()
         if self._end is None:
-            log = self._log.strip() or "It left no message."
             self.needs_less = True
-            self._finish(TrainingState.FAILED, f"Training ended unexpectedly (exit code {code}).\n{log}")
+            killed = status == QProcess.ExitStatus.CrashExit and code == _KILLED
+            why = _ENDED_BY_THE_SYSTEM if killed else f"Training ended unexpectedly (exit code {code})."
+            self._finish(TrainingState.FAILED, f"{why}\n{self._log.strip()}")
         else:
             self.needs_less = self._end.get("error") == "DeviceError"
             self._finish(TrainingState(self._end["state"]), self._end.get("message", ""))
