@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
 
+from napari_ubam.errors import StudyError
 from napari_ubam.files import write_text
-from napari_ubam.study.intervals import Interval
 from napari_ubam.study.recording import Recording
+from napari_ubam.study.table import read_rows
+
+if TYPE_CHECKING:
+    from napari_ubam.study.intervals import Interval
 
 _COLUMNS = (
     "Observation id", "Observation date", "Description", "Observation duration", "Observation type", "Source",
@@ -51,3 +56,74 @@ def write_boris(
     writer.writeheader()
     writer.writerows(row[-1] for row in sorted(rows, key=lambda row: row[:3]))  # one stops before the next starts
     write_text(path, out.getvalue())
+
+
+def holds_events(path: Path) -> bool:
+    """Tell whether a file is a table of BORIS's tabular events, by its first row."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return "Behavior type" in file.readline()
+    except OSError:  # told where it is read
+        return False
+
+
+def read_events(path: Path, recordings: Collection[str]) -> list[tuple[str, int, int, str]]:
+    """Read BORIS's tabular events as intervals.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV.
+    recordings : collection of str
+        Names of the study's recordings: an observation has the name of one, or of its file.
+
+    Returns
+    -------
+    list of (str, int, int, str)
+        Recording, first frame, the frame after the last, and behaviour. A point event is one frame.
+
+    Raises
+    ------
+    StudyError
+        Naming the row and what is wrong with it.
+    """
+    found: list[tuple[str, int, int, str]] = []
+    began: dict[tuple[str, str, str], tuple[int, str]] = {}
+    for number, row in read_rows(path, ("Observation id", "Behavior", "Behavior type")):
+        where, label, kind = f"{path}, row {number}", row["Behavior"], row["Behavior type"].upper()
+        name, frame = _recording_of(row, recordings, where), _frame_of(row, where)
+        event = name, row.get("subject", ""), label
+        if kind == "POINT":
+            found.append((name, frame, frame + 1, label))
+        elif kind == "START":
+            began[event] = frame, where
+        elif kind == "STOP" and event in began:
+            start, _ = began.pop(event)
+            found.append((name, start, max(frame, start + 1), label))
+        else:
+            raise StudyError(f"{where}: {label} has no START before this {kind}. Correct it in BORIS.")
+    for (_, _, label), (_, where) in began.items():
+        raise StudyError(f"{where}: {label} starts and never stops. Correct it in BORIS.")
+    return found
+
+
+def _recording_of(row: Mapping[str, str], recordings: Collection[str], where: str) -> str:
+    observation, file = row["Observation id"], row.get("Media file name", "")
+    for name in (observation, PureWindowsPath(file).stem):  # which takes both kinds of slashes
+        if name in recordings:
+            return name
+    raise StudyError(
+        f"{where}: the study has no recording {observation!r}, nor one named as its file. Give the observation the "
+        "recording's name."
+    )
+
+
+def _frame_of(row: Mapping[str, str], where: str) -> int:
+    try:
+        return int(row.get("Image index", ""))
+    except ValueError:  # older versions do not write it
+        pass
+    try:
+        return round(float(row["Time"]) * float(row.get("FPS") or row["FPS (frame/s)"]))
+    except (KeyError, ValueError):
+        raise StudyError(f"{where}: it says neither 'Image index' nor 'Time' and 'FPS'. Export them as well.") from None

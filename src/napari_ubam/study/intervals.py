@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_ubam.errors import StudyError
 from napari_ubam.files import write_text
+from napari_ubam.study.boris import holds_events, read_events
 from napari_ubam.study.recording import NAME_COLUMN
 from napari_ubam.study.table import read_rows
 
@@ -29,6 +30,8 @@ class Interval:
 def read_intervals(path: str | Path, recordings: Iterable[str]) -> list[Interval]:
     """Read a table of intervals: columns ``recording, start, stop, label``, frames counted from 0 in the file.
 
+    BORIS's tabular events are read as well.
+
     Parameters
     ----------
     path : str or Path
@@ -47,6 +50,8 @@ def read_intervals(path: str | Path, recordings: Iterable[str]) -> list[Interval
         Naming the row and what is wrong with it.
     """
     path, names = Path(path), set(recordings)
+    if holds_events(path):
+        return [Interval(*event) for event in read_events(path, names)]
     found = []
     for number, row in read_rows(path, _COLUMNS):
         where = f"{path}, row {number}"

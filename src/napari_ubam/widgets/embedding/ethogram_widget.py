@@ -55,7 +55,8 @@ class EthogramWidget(DockWidget):
         )
         self.intervals_button = button(
             "Intervals…",
-            "Show intervals of a CSV (recording, start, stop, label), such as those in which a stimulus was on.",
+            "Show intervals of a CSV (recording, start, stop, label), such as those in which a stimulus was on, or "
+            "BORIS's tabular events.",
             self._on_intervals_clicked,
         )
         self.lanes = LanesView(self.viewer)
