@@ -379,8 +379,8 @@ class CompareSettings(Settings):
     intervals: str = Field(
         "", title="Intervals",
         description="A CSV of recording, start, stop (frames of the file, the last left out) and label, or BORIS's "
-        "tabular events: where something was on, such as stimulation. Off is what is labelled 'off', or without such a label all other "
-        "frames.",
+        "tabular events: where something was on, such as stimulation. Off is what is labelled 'off', or without such a "
+        "label all other frames.",
     )  # fmt: skip
     mirror_intervals: bool = Field(
         False, title="Mirror intervals",

@@ -1,5 +1,5 @@
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_ubam.study import Interval, write_intervals
@@ -78,6 +78,27 @@ def test_intervals_and_chosen_frames_are_lanes_of_their_own(qtbot, widget, finis
     assert [(x.start, x.stop, x.text) for x in lanes(widget)["chosen"]] == [(7, 8, "limp")]
     widget.session.choose([])
     assert "chosen" not in lanes(widget)
+
+
+def test_intervals_are_shown_before_anything_is_measured(qtbot, widget, study, tmp_path):
+    open_study(qtbot, widget, study)
+    layer = show_recording(widget.viewer, study.recording("walk_2"), 2)
+    write_intervals(tmp_path / "on.csv", [Interval("walk_2", 3, 6, "on")])
+    widget.open_intervals(tmp_path / "on.csv")
+    assert [(x.start, x.stop) for x in lanes(widget)["on"]] == [(3, 6)]
+    x = round(widget.lanes.x_of(4.5))
+    assert widget.lanes.x_of(0) < x < widget.lanes.x_of(8) == widget.lanes.width()
+    qtbot.mouseClick(widget.lanes, Qt.MouseButton.LeftButton, pos=QPoint(x, 20))
+    assert current_frame(widget.viewer, layer) == 4
+
+
+def test_what_is_said_in_two_lines_takes_no_room_from_the_lanes(widget):
+    line = widget.hint.fontMetrics().lineSpacing()
+    widget.hint.resize(160, line)
+    widget._say("It is said at length, so that it is broken into several lines.")
+    assert widget.hint.minimumHeight() >= 2 * line
+    widget._say("Short.")
+    assert widget.hint.minimumHeight() < 2 * line
 
 
 def test_bad_intervals_are_a_message(qtbot, widget, finished, tmp_path, notifications):

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow
 
 from napari_ubam.settings import ClusterSettings
@@ -22,7 +22,7 @@ from napari_ubam.widgets.embedding.lanes_view import Curve, Lane, LanesView, Str
 from napari_ubam.widgets.embedding.map_colours import cluster_colours
 from napari_ubam.widgets.embedding.map_view import MARK
 from napari_ubam.widgets.form import make_field
-from napari_ubam.widgets.layers import shown_frame
+from napari_ubam.widgets.layers import find_layer, shown_frame
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import RememberedChoices
 from napari_ubam.widgets.session import same_frames
@@ -43,6 +43,7 @@ class EthogramWidget(DockWidget):
         self.data: EthogramData | None = None
         self.recording: Recording | None = None
         self.intervals: tuple[Interval, ...] = ()
+        self._length = 0  # frames of the recording's file
         about = ClusterSettings.model_fields["smallest"]
         self.smallest = make_field(about, ClusterSettings().smallest)
         self.smallest.native.setToolTip(f"<qt>{about.description}</qt>")
@@ -119,6 +120,11 @@ class EthogramWidget(DockWidget):
             self._was_shown = True
             self._soon.start()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Break what is said into lines anew."""
+        super().resizeEvent(event)
+        self._fit_hint()
+
     def _go_below(self) -> None:
         dock, window = self.parent(), self.window()
         if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow) and not dock.isFloating():
@@ -155,6 +161,7 @@ class EthogramWidget(DockWidget):
         recording, frame = shown
         if self.recording != recording:
             self.recording = recording
+            self._length = int(find_layer(self.viewer, recording).data.shape[0])
             self._show()
         self.lanes.mark(frame)
 
@@ -162,7 +169,7 @@ class EthogramWidget(DockWidget):
         recording, data = self.recording, self.data
         if recording is None or data is None or recording not in self.session.recordings:
             self.recording = None
-            self.hint.setText(self.session.hint or _NO_RECORDING)
+            self._say(self.session.hint or _NO_RECORDING)
             self.lanes.show_recording((0, 1), None, [])
             self.lanes.mark(None)
             return
@@ -175,14 +182,26 @@ class EthogramWidget(DockWidget):
         chosen = [x for x in self.session.chosen if x.recording == recording.name]
         if chosen:
             lanes.append(Lane("chosen", tuple(Stretch(x.start, x.stop, MARK, x.label) for x in chosen)))
-        span = (int(own["frame"].min()), int(own["frame"].max()) + 1) if len(own) else (0, 1)
+        length, stop = self._length, recording.stop
+        span = (recording.start, length if stop is None else min(stop, length))
+        if len(own):
+            span = (int(own["frame"].min()), int(own["frame"].max()) + 1)
         self.lanes.show_recording(span, curve if len(known) else None, lanes)
         said = [f"{recording.name}: {recording.subject} ({recording.group})."]
         if not len(known):
             said.append("Its deviation is not measured yet: press Compute in the Embedding widget.")
         if not len(lanes[0].stretches):
             said.append("Clusters are not found yet." if own["cluster"].isna().all() else "It is in no cluster.")
-        self.hint.setText(" ".join(said))
+        self._say(" ".join(said))
+
+    def _say(self, text: str) -> None:
+        self.hint.setText(text)
+        self._fit_hint()
+
+    def _fit_hint(self) -> None:
+        """Ask for the room that what is said takes: a dock gives a second line none, and the lanes would lose it."""
+        self.hint.setMinimumHeight(0)
+        self.hint.setMinimumHeight(max(self.hint.heightForWidth(self.hint.width()), 0))  # -1 of an empty one
 
     def _on_cluster_clicked(self) -> None:
         self.cluster()
