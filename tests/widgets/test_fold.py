@@ -1,3 +1,4 @@
+from napari.qt import get_current_stylesheet
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
@@ -41,3 +42,17 @@ def test_what_has_no_room_is_scrolled_to_and_tab_reaches_it(qtbot):
     for line in lines[4:]:
         line.hide()
     qtbot.waitUntil(lambda: fold.sizeHint().height() < 200)
+
+
+def test_where_there_is_room_nothing_is_scrolled(qtbot):
+    content, page = QLineEdit(), QWidget()
+    qtbot.addWidget(page)
+    page.setStyleSheet(get_current_stylesheet())  # as in napari's window
+    column, fold = QVBoxLayout(page), Fold("More settings", content)
+    column.addWidget(fold)
+    column.addStretch(1)
+    page.resize(200, 300)
+    page.show()
+    fold.button.click()
+    qtbot.waitUntil(lambda: not content.visibleRegion().isEmpty())
+    assert content.visibleRegion().boundingRect().height() == content.height() >= content.sizeHint().height()

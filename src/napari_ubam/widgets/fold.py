@@ -57,8 +57,9 @@ class _Area(QScrollArea):
         self.setWidget(content)
 
     def sizeHint(self) -> QSize:
-        """Ask for room for all of the content."""
-        return self.widget().sizeHint().expandedTo(self.widget().minimumSize())
+        """Ask for room for all of the content, and for the frame that napari's style sheet draws nevertheless."""
+        frame = 2 * self.frameWidth()
+        return self.widget().sizeHint().expandedTo(self.widget().minimumSize()) + QSize(frame, frame)
 
     def minimumSizeHint(self) -> QSize:
         """Be content with some of the height, and with room for the scroll bar."""
