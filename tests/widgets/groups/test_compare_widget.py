@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 
 from napari_ubam.study import Interval, Study, read_intervals
+from napari_ubam.study.editing import changed
 from napari_ubam.widgets.groups.compare_data import TABLES
 from napari_ubam.widgets.groups.compare_widget import CompareWidget
 from napari_ubam.widgets.groups.group_plot import GroupPlot
@@ -126,6 +127,23 @@ def test_what_was_found_in_another_study_is_not_shown_while_this_one_is_read(qtb
     assert widget.hint.text() == ""
     qtbot.waitUntil(lambda: widget.worker is None, timeout=60_000)
     assert "not compared yet" in widget.hint.text()
+
+
+def test_findings_of_groups_that_were_changed_since_are_not_told(qtbot, widget, measured):
+    from napari_ubam import pipeline
+    from napari_ubam.settings import CompareSettings
+
+    pipeline.compare(measured, CompareSettings(n_permutations=100, n_shuffles=0, baselines=False))
+    open_study(qtbot, widget, measured)
+    assert "impaired" in widget.hint.text()
+    others = [changed(x, group="treated") if x.group == "impaired" else x for x in measured.recordings]
+    widget.session.edit(recordings=others)
+    widget.session.save()
+    assert "changed since they were compared" in widget.hint.text()
+    assert "impaired" not in widget.findings.toPlainText()
+    widget.session.undo.undo()
+    widget.session.save()
+    assert "impaired" in widget.hint.text()
 
 
 def test_points_say_whose_they_are_and_clicks_beside_them_nothing(make_napari_viewer):

@@ -161,7 +161,9 @@ class EthogramWidget(DockWidget):
         recording, frame = shown
         if self.recording != recording:
             self.recording = recording
-            self._length = int(find_layer(self.viewer, recording).data.shape[0])
+            layer = find_layer(self.viewer, recording)
+            assert layer is not None  # it is the one that is shown
+            self._length = int(layer.data.shape[0])
             self._show()
         self.lanes.mark(frame)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from napari_ubam.analysis.important import worst_frame
 from napari_ubam.errors import StudyError
-from napari_ubam.study import Study, read_result
+from napari_ubam.study import Recording, Study, read_result
 
 TABLES = {  # what is offered to look at, and its file
     "Two groups each": "groups",
@@ -49,6 +50,11 @@ class Compared:
     def scores(self) -> pd.DataFrame:
         """One row a subject."""
         return self.tables["Subjects"]
+
+    def is_of(self, recordings: Iterable[Recording]) -> bool:
+        """Tell whether those who were compared are still in the groups that they were in."""
+        now = {(recording.subject, recording.group) for recording in recordings}
+        return now.issuperset(zip(self.scores["subject"].astype(str), self.scores["group"].astype(str), strict=True))
 
     def most_deviating(self, subject: str) -> tuple[str, int]:
         """Give the recording and frame in which a subject deviates most, among reliable frames if there are any.

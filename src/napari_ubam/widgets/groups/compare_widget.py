@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 INTERVALS_FILE = "intervals.csv"  # of a study: what was drawn in layers
 
+_OTHERS = (
+    "Subjects or their groups were changed since they were compared: press Compute in the Embedding widget, "
+    "then Compare."
+)
+
 
 class CompareWidget(DockWidget):
     """Compares groups, and shows what was found; a click on a subject or clip opens it in the viewer."""
@@ -152,11 +157,14 @@ class CompareWidget(DockWidget):
 
     def _show_compared(self, compared: Compared | None) -> None:
         self.compared = compared
+        self._show_findings()
+        self._on_shown_changed()
+        self._on_running_changed(self.worker is not None)
+
+    def _show_findings(self) -> None:
         first, *others = self._told()
         self.hint.setText(first)
         self.findings.setPlainText("\n\n".join([first, *others]))
-        self._on_shown_changed()
-        self._on_running_changed(self.worker is not None)
 
     @errors_shown()
     def show_subject(self, subject: str) -> None:
@@ -172,6 +180,8 @@ class CompareWidget(DockWidget):
         if self.compared is None:
             reading = self.session.study is not None and self.worker is not None
             return ["" if reading else self.session.hint or "The groups are not compared yet: press Compare."]
+        if not self.compared.is_of(self.session.recordings):
+            return [_OTHERS]
         tables = self.compared.tables
         return findings(
             self.compared.scores,
@@ -193,7 +203,8 @@ class CompareWidget(DockWidget):
     def _on_study_saved(self, before: Study) -> None:
         if before.reference != self.session.reference:
             self.load()
-        else:  # groups may have other colours
+        else:  # subjects may be in other groups, and groups have other colours
+            self._show_findings()
             self._on_shown_changed()
 
     def _on_shown_changed(self) -> None:
