@@ -100,6 +100,13 @@ def test_what_is_asked_for_meanwhile_waits(qtbot, widget):
     qtbot.waitUntil(lambda: results == [0, 2] and widget.worker is None, timeout=10_000)
 
 
+def test_one_kind_of_step_that_waits_is_not_overtaken_by_another(qtbot, widget):
+    results = []
+    for i, stage in enumerate(["counting", "looking at files", "copying layers", "looking at files"]):
+        widget.run_step(stage, lambda report, i=i: i, results.append)
+    qtbot.waitUntil(lambda: results == [0, 3, 2] and widget.worker is None, timeout=10_000)
+
+
 def test_closing_the_widget_stops_its_step(qtbot, widget, endless):
     step, begun = endless
     widget.run_step("waiting", step, print)

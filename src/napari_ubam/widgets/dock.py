@@ -70,13 +70,13 @@ class DockWidget(QWidget):
         self._soon_fits.setSingleShot(True)
         self._soon_fits.timeout.connect(self._make_it_fit)
         self._dock = ""  # its title, if napari opened it as one of our widgets
-        self._waiting: tuple[str, Step, OnDone] | None = None
+        self._waiting: dict[str, tuple[Step, OnDone]] = {}  # by stage
         self._on_done: OnDone | None = None
         self._results: list[Any] = []
         self._stage, self._began = "", 0.0
 
     def run_step(self, stage: str, step: Step, on_done: OnDone) -> None:
-        """Run a step in a thread; while one runs, the last asked for waits.
+        """Run a step in a thread; while one runs, others wait, and of each stage only the last that was asked for.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class DockWidget(QWidget):
             step that took long is.
         """
         if self.worker is not None:
-            self._waiting = (stage, step, on_done)
+            self._waiting[stage] = (step, on_done)
             return
         self._on_done, self._results = on_done, []
         self._stage, self._began = stage, time.monotonic()
@@ -212,7 +212,7 @@ class DockWidget(QWidget):
         self.opening.close()
 
     def _on_cancel_requested(self) -> None:
-        self._waiting = None
+        self._waiting.clear()
         if self.worker is not None:
             self.worker.quit()
 
@@ -233,15 +233,16 @@ class DockWidget(QWidget):
         self.worker = None
         self.progress.end()
         self._on_running_changed(False)
-        on_done, results, waiting = self._on_done, self._results, self._waiting
-        self._on_done, self._results, self._waiting = None, [], None
+        on_done, results = self._on_done, self._results
+        self._on_done, self._results = None, []
         if on_done is not None and results:
             seconds = time.monotonic() - self._began
             told = on_done(results[0]) or (ended(self._stage, seconds) if seconds > _LONG else "")
             if told:
                 show_info(told)
-        if waiting is not None:
-            self.run_step(*waiting)
+        if self._waiting and self.worker is None:  # on_done may have begun one
+            stage = next(iter(self._waiting))
+            self.run_step(stage, *self._waiting.pop(stage))
 
 
 def ended(stage: str, seconds: float) -> str:
