@@ -26,7 +26,7 @@ class Steps:
 IN_WORDS: dict[Preset, str] = {"quick": "quick look", "standard": "standard", "thorough": "thorough"}
 STEPS: dict[Preset, Steps] = {
     "quick": Steps(posture=800, generator=300, behaviour=200),
-    "standard": Steps(posture=3600, generator=900, behaviour=600),
+    "standard": Steps(posture=5400, generator=900, behaviour=600),
     "thorough": Steps(posture=30_000, generator=10_000, behaviour=3000),
 }
 
