@@ -115,7 +115,7 @@ class TrainSettings(Settings):
 
     preset: Preset = Field(
         "standard", title="Preset",
-        description="How many steps to train. 'quick' for a first look, 'standard' 12 to 15 minutes on a laptop "
+        description="How many steps to train. 'quick' for a first look, 'standard' about 15 minutes on a laptop "
         "without a GPU, 'thorough' for results to publish.",
     )  # fmt: skip
     minutes: float | None = Field(
