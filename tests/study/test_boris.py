@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from napari_ubam.errors import StudyError
-from napari_ubam.study import Interval, Recording, read_intervals, write_boris
+from napari_ubam.study import Interval, Recording, read_intervals, replace_intervals, write_boris
 
 
 def test_every_interval_is_a_start_and_a_stop_in_seconds(tmp_path):
@@ -26,6 +26,10 @@ def test_what_was_written_is_read_again(tmp_path):
     intervals = [Interval("walk", 10, 20, "limp"), Interval("walk", 15, 30, "turn"), Interval("walk", 40, 50, "limp")]
     write_boris(tmp_path / "events.csv", intervals, {"walk": (walk, 100, 20.0)})
     assert read_intervals(tmp_path / "events.csv", ["walk", "run"]) == intervals
+    events = (tmp_path / "events.csv").read_text()
+    with pytest.raises(StudyError, match="not written over"):
+        replace_intervals(tmp_path / "events.csv", intervals, ["walk", "run"])
+    assert (tmp_path / "events.csv").read_text() == events
 
 
 def events(tmp_path, *rows):
@@ -55,6 +59,9 @@ def test_events_without_frames_are_found_by_time_and_their_recording_by_the_file
         ([("walk", "", 25, "", "limp", "START", 1.0)], "row 2: limp starts and never stops"),
         ([("run", "run.mp4", 25, "", "limp", "POINT", 1.0)], "row 2: the study has no recording 'run'"),
         ([("walk", "", "NA", "", "limp", "POINT", 1.0)], "row 2: it says neither"),
+        ([("walk", "", 25, "", "limp", "POINT", "inf")], "row 2: it says neither"),
+        ([("walk", "", 25, "", "limp", "POINT", -1.0)], "row 2: it is before the first frame"),
+        ([("walk", "", 25, "", "limp", "START", t) for t in (1.0, 2.0)], "row 3: limp starts twice"),
     ],
 )
 def test_events_that_cannot_be_read_are_named(tmp_path, rows, told):

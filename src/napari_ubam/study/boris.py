@@ -95,6 +95,8 @@ def read_events(path: Path, recordings: Collection[str]) -> list[tuple[str, int,
         event = name, row.get("subject", ""), label
         if kind == "POINT":
             found.append((name, frame, frame + 1, label))
+        elif kind == "START" and event in began:
+            raise StudyError(f"{where}: {label} starts twice before it stops. Correct it in BORIS.")
         elif kind == "START":
             began[event] = frame, where
         elif kind == "STOP" and event in began:
@@ -119,11 +121,15 @@ def _recording_of(row: Mapping[str, str], recordings: Collection[str], where: st
 
 
 def _frame_of(row: Mapping[str, str], where: str) -> int:
-    try:
-        return int(row.get("Image index", ""))
-    except ValueError:  # older versions do not write it
-        pass
-    try:
-        return round(float(row["Time"]) * float(row.get("FPS") or row["FPS (frame/s)"]))
-    except (KeyError, ValueError):
+    index = row.get("Image index", "")
+    try:  # older versions do not write the index
+        frame = int(index) if index.isdecimal() else round(float(row["Time"]) * _fps_of(row))
+    except (KeyError, ValueError, OverflowError):
         raise StudyError(f"{where}: it says neither 'Image index' nor 'Time' and 'FPS'. Export them as well.") from None
+    if frame < 0:
+        raise StudyError(f"{where}: it is before the first frame. Correct the observation's time offset in BORIS.")
+    return frame
+
+
+def _fps_of(row: Mapping[str, str]) -> float:
+    return float(row.get("FPS") or row["FPS (frame/s)"])

@@ -84,8 +84,10 @@ def replace_intervals(path: str | Path, intervals: Iterable[Interval], recording
     Raises
     ------
     StudyError
-        If the table that is there cannot be read.
+        If the table that is there cannot be read, or is BORIS's: it says more than would be written.
     """
+    if holds_events(Path(path)):
+        raise StudyError(f"{path} holds BORIS's events, which are not written over. Move it, or name it otherwise.")
     new = list(intervals)
     replaced = {(interval.recording, interval.label) for interval in new}
     old = read_intervals(path, recordings) if Path(path).exists() else []
