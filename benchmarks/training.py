@@ -10,7 +10,7 @@ package's default (`--objective landmarks`); each of ours also with `--precision
 of 128 px; the network's own 227 px would make the original's files larger and its reading slower.
 
 A frame is counted when the network is trained on it, once a step: 192 a step for 24 clips of 8 frames, whose shuffled
-copies are the same frames again, and 32 for 16 pairs, whose deformed copies are not counted either. The first step is
+copies are the same frames again, and 16 for 8 pairs, whose deformed copies are not counted either. The first step is
 not timed. Frames per second of processor time stand beside those of the clock: they hold where others use the
 processor, too, but say nothing of workers in other processes.
 

@@ -30,8 +30,8 @@ def in_precision(precision: Precision, module: nn.Module, device: torch.device) 
     device : torch.device
         Where it computes.
     """
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    layers = layers if precision == "mixed" else []
+    multiplying = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    layers = multiplying if precision == "mixed" else []
     for layer in layers:
         layer.forward = _in_bfloat16(layer.forward, device)  # type: ignore[method-assign]
     try:

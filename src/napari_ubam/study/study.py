@@ -26,6 +26,11 @@ SETTINGS_FILE, TABLE_FILE, LAYERS_FOLDER = "study.toml", "recordings.csv", "reco
 _KEYS = ("format_version", "version", "reference", "settings")
 
 
+def is_study(folder: Path) -> bool:
+    """Tell whether a folder holds a study."""
+    return (folder / SETTINGS_FILE).is_file()
+
+
 @dataclass(frozen=True)
 class Study:
     """What is compared with what, and where it lies on disk.

@@ -15,7 +15,7 @@ from napari_ubam.errors import StudyError, UbamError
 from napari_ubam.settings import StudySettings
 from napari_ubam.study import Interval, Recording, Study
 from napari_ubam.study.drafts import Draft, left_drafts, new_draft_path, write_draft
-from napari_ubam.study.study import SETTINGS_FILE
+from napari_ubam.study.study import is_study
 from napari_ubam.widgets.remembered import last_widgets
 from napari_ubam.widgets.train.training_process import TrainingProcess, TrainingState
 
@@ -164,7 +164,7 @@ class Session(QObject):
             If something in the table is not right, ``folder`` holds another study already, or the study was moved.
         """
         if self.study is not None:
-            if not (self.study.folder / SETTINGS_FILE).is_file():  # else a second one would be made of it
+            if not is_study(self.study.folder):  # else a second one would be made of it
                 raise StudyError("the study's folder is gone. Put it back, or Open the study where it is now.")
             study = self.study.replace(recordings=self.recordings, reference=self.reference, settings=self.settings)
             study.save()
@@ -214,7 +214,7 @@ class Session(QObject):
         StudyError
             If that study cannot be read; the draft stays.
         """
-        if draft.folder is not None and (draft.folder / SETTINGS_FILE).is_file():
+        if draft.folder is not None and is_study(draft.folder):
             self.open(draft.folder)
         else:
             self.clear()

@@ -14,7 +14,7 @@ from qtpy.QtCore import QMargins, Qt, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_ubam.study.drafts import Draft
-from napari_ubam.study.study import SETTINGS_FILE
+from napari_ubam.study.study import is_study
 from napari_ubam.widgets.notices import errors_shown
 from napari_ubam.widgets.remembered import last_study, remember_study
 from napari_ubam.widgets.session import Session, offered_drafts
@@ -71,7 +71,7 @@ class Offers(QWidget):
         last = last_study()
         if link == _FORGET:
             remember_study(None)
-        elif last is not None and _is_study(last):
+        elif last is not None and is_study(last):
             self.study_requested.emit(last)
             if link == _WIDGETS:
                 self.widgets_requested.emit(self._widgets())
@@ -100,7 +100,7 @@ class Offers(QWidget):
     def _show(self) -> None:
         last = last_study() if self.session.study is None and not self.session.recordings else None
         if last is not None:
-            self.last.setText(self._offer_of(last) if _is_study(last) else self._told_of_gone(last))
+            self.last.setText(self._offer_of(last) if is_study(last) else self._told_of_gone(last))
             self.last.setToolTip(str(last))
         path = self._offered()
         if path is not None:
@@ -120,10 +120,6 @@ class Offers(QWidget):
         where = escape(str(last)).replace(os.sep, f"{os.sep}&#8203;")  # so that a long one is wrapped
         forget = self._link(_FORGET, "forget it")
         return f"The last study is not in {where} any more. If it was moved, Open… it there, or {forget}."
-
-
-def _is_study(folder: Path) -> bool:
-    return (folder / SETTINGS_FILE).is_file()
 
 
 def _link_label(name: str) -> QLabel:

@@ -19,7 +19,7 @@ from napari_ubam.progress import Report
 from napari_ubam.study import Recording, read_table
 from napari_ubam.study.editing import changed
 from napari_ubam.study.recording import REGION
-from napari_ubam.study.study import SETTINGS_FILE
+from napari_ubam.study.study import is_study
 from napari_ubam.video import VIDEO_SUFFIXES
 from napari_ubam.widgets.dock import DockWidget, button, row
 from napari_ubam.widgets.fold import Fold
@@ -313,7 +313,7 @@ class StudyWidget(DockWidget):
         """Add files that are dropped here, and the videos in folders; a CSV is imported as a table, a study opened."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         tables = [path for path in paths if path.suffix.lower() == ".csv"]
-        studies = [path for path in paths if (path / SETTINGS_FILE).is_file()]
+        studies = [path for path in paths if is_study(path)]
         others = [path for path in paths if path not in (*tables, *studies)]
         for study in studies[:1]:
             self.open_study(study)
